@@ -57,7 +57,7 @@ export async function start(settings: Settings, options: Options = {}): Promise<
     isToStop = true;
     return drain();
   };
-  const service = new Service(config, shardConfigs(config), log, () => void drain(), () => current);
+  const service = new Service(config, shardConfigs(config), log, () => void drain(), undefined, () => current);
   await service.start();
   return {
     stopped,

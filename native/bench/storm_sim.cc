@@ -145,6 +145,12 @@ class Storm {
     return static_cast<uint32_t>(hash >> 32);
   }
 
+  static Address address_of(uint32_t index) {
+    Address address;
+    address.ip[0] = static_cast<uint8_t>(index >> 8), address.ip[1] = static_cast<uint8_t>(index);
+    return address;
+  }
+
   void read() {
     while (!arrived_.empty() && cpu_ > 0) {
       const uint32_t index = arrived_.front();
@@ -159,8 +165,8 @@ class Storm {
     Source source;
     source.slot = index;
     source.generation = transaction;
-    source.remote.ip[0] = static_cast<uint8_t>(index >> 8), source.remote.ip[1] = static_cast<uint8_t>(index);
-    const Admission::Request request{.key = key_of(index, transaction), .target = 0, .rank = admission_.rank_of(hash, now_), .source = source, .phone = hash};
+    source.remote = address_of(index);
+    const Admission::Request request{.key = key_of(index, transaction), .target = 0, .rank = admission_.rank_of(hash, source.remote, now_), .source = source, .phone = hash};
     const Admission::Answer answer = admission_.ask(request, now_);
     tell(index, answer == Admission::Answer::send ? "is sent" : answer == Admission::Answer::wait ? "waits" : answer == Admission::Answer::refuse ? "would wait too long" : "is absorbed", static_cast<unsigned>(request.rank));
     switch (answer) {
@@ -206,11 +212,12 @@ class Storm {
       if (one.transaction != phone.transaction || phone.is_in) continue;
       if (!bears) {
         ++refused_;
-        admission_.turned_away(phone_of(one.phone), now_);
+        admission_.turned_away(phone_of(one.phone), address_of(one.phone), now_);
         put_off(one.phone, 5 + one.phone % 6);
         continue;
       }
-      admission_.registered(phone_of(one.phone));
+      const Address from = address_of(one.phone);
+      admission_.registered(phone_of(one.phone), &from);
       phone.is_in = true;
       tell(one.phone, "is in", 0);
       ++in_;

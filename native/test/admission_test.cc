@@ -2,6 +2,7 @@
 #include "core/relay/admission.h"
 
 #include "core/relay/punctuality.h"
+#include "flow_tokens.h"
 #include "storm.h"
 
 namespace sluice::admission_test {
@@ -44,15 +45,15 @@ TEST("what is too much waits, a retransmission meanwhile is absorbed, and each a
 
 TEST("emergencies go first, then refreshes of registered flows, phones that were told to come back, known ones and the rest") {
   Storm storm;
-  storm.admission.registered(4);
-  CHECK(storm.admission.rank_of(4, storm.now) == Rank::known);
-  CHECK(storm.admission.rank_of(5, storm.now) == Rank::first);
-  storm.admission.turned_away(6, storm.now);
-  CHECK(storm.admission.rank_of(6, storm.now) == Rank::told);
+  storm.registered(4);
+  CHECK(storm.rank(4) == Rank::known);
+  CHECK(storm.rank(5) == Rank::first);
+  storm.turned_away(6);
+  CHECK(storm.rank(6) == Rank::told);
   fill(storm);
   storm.ask(5);
-  storm.ask(4, storm.admission.rank_of(4, storm.now));
-  storm.ask(6, storm.admission.rank_of(6, storm.now));
+  storm.ask(4, storm.rank(4));
+  storm.ask(6, storm.rank(6));
   storm.ask(7, Rank::registered);
   storm.ask(8, Rank::urgent);
   storm.now += 300 * kMs;
@@ -94,10 +95,10 @@ TEST("a phone that was told when to come back is forgotten after those that were
   PhoneMemory memory;
   // All in one line of eight.
   const auto phone = [](uint32_t i) { return (i + 1) << 21; };
-  for (uint32_t i = 0; i < 6; ++i) memory.told(phone(i), 100);
+  for (uint32_t i = 0; i < 6; ++i) memory.told(phone(i), 100, false);
   for (uint32_t i = 6; i < 40; ++i) memory.registered(phone(i));
   for (uint32_t i = 0; i < 6; ++i) CHECK_EQ(memory.comes_back(phone(i)), 100u);
-  for (uint32_t i = 40; i < 60; ++i) memory.told(phone(i), 200);
+  for (uint32_t i = 40; i < 60; ++i) memory.told(phone(i), 200, false);
   CHECK_EQ(memory.comes_back(phone(59)), 200u);
 }
 
@@ -105,7 +106,7 @@ TEST("a phone that a full line of the memory has no room for is kept in another 
   PhoneMemory memory;
   const auto phone = [](uint32_t i) { return static_cast<uint32_t>((uint64_t{i} + 1) * 0x9E3779B97F4A7C15u >> 17); };
   constexpr uint32_t kPhones = 1'000'000;
-  for (uint32_t i = 0; i < kPhones; ++i) memory.told(phone(i), 100 + i / 5'000);
+  for (uint32_t i = 0; i < kPhones; ++i) memory.told(phone(i), 100 + i / 5'000, false);
   uint32_t forgotten = 0;
   for (uint32_t i = 0; i < kPhones; ++i) forgotten += memory.comes_back(phone(i)) == 100 + i / 5'000 ? 0 : 1;
   CHECK(forgotten < kPhones / 1'000);
@@ -113,9 +114,9 @@ TEST("a phone that a full line of the memory has no room for is kept in another 
 
 TEST("a phone that was told twice goes before those that were told once, for its REGISTER and the one with credentials, if it comes on time") {
   PhoneMemory memory;
-  memory.told(1, 100);
+  memory.told(1, 100, false);
   CHECK_EQ(memory.turns(1), 0u);
-  memory.told(1, 200);
+  memory.told(1, 200, true);
   CHECK_EQ(memory.turns(1), 2u);
   memory.took_turn(1);
   memory.took_turn(1);
@@ -123,12 +124,12 @@ TEST("a phone that was told twice goes before those that were told once, for its
   CHECK_EQ(memory.turns(1), 0u);
   CHECK_EQ(memory.comes_back(1), 200u);
   Storm storm;
-  const auto rank = [&](uint64_t phone) { return storm.admission.rank_of(static_cast<uint32_t>(phone), storm.now); };
-  for (const uint64_t phone : {11, 12, 13, 14}) storm.admission.turned_away(static_cast<uint32_t>(phone), storm.now);
-  for (const uint64_t phone : {12, 13, 14}) storm.admission.turned_away(static_cast<uint32_t>(phone), storm.now);
+  const auto rank = [&](uint64_t phone) { return storm.rank(phone); };
+  for (const uint64_t phone : {11, 12, 13, 14}) storm.turned_away(phone);
+  for (const uint64_t phone : {12, 13, 14}) storm.turned_away(phone);
   CHECK(rank(11) == Rank::told);
   CHECK(rank(12) == Rank::twice);
-  storm.admission.registered(14);
+  storm.registered(14);
   CHECK(rank(14) == Rank::known);
   fill(storm);
   storm.ask(11, rank(11));
@@ -141,6 +142,40 @@ TEST("a phone that was told twice goes before those that were told once, for its
   CHECK(rank(13) == Rank::twice);
   storm.now += 40 * kSecond;
   CHECK(rank(13) == Rank::told);
+}
+
+TEST("who is refused in a phone's name from elsewhere takes neither its rank nor its turns, and tells it no time of his") {
+  Storm storm;
+  const Address attacker = address("203.0.113.1", 5060);
+  const auto refused = [&](uint64_t phone) {
+    Source source;
+    source.remote = attacker;
+    return storm.admission.put_off({phone + 1'000'000, 0, Rank::first, source, static_cast<uint32_t>(phone)}, storm.bounds, storm.now);
+  };
+  storm.registered(21);
+  storm.turned_away(22);
+  for (int i = 0; i < 2; ++i) storm.turned_away(23);
+  fill(storm);
+  // Each is told a later time than the one before.
+  const auto most_told = [&] { return std::max_element(storm.told.begin(), storm.told.end(), [](const auto& one, const auto& other) { return one.second < other.second; }); };
+  for (uint64_t phone = 100'000; phone < 160'000 && (storm.told.empty() || most_told()->second < 5); phone += 1'000) {
+    for (uint64_t i = 0; i < 1'000; ++i) {
+      Source source;
+      source.remote = Storm::address_of(phone + i);
+      storm.told[phone + i] = storm.admission.put_off({phone + i, 0, Rank::first, source, static_cast<uint32_t>(phone + i)}, storm.bounds, storm.now);
+    }
+  }
+  for (const uint64_t phone : {21, 22, 23}) CHECK(refused(phone) > 2);
+  CHECK(storm.rank(21) == Rank::known);
+  CHECK(storm.rank(22) == Rank::told);
+  CHECK(storm.rank(23) == Rank::twice);
+  // He himself is known there, and comes too early.
+  CHECK(storm.admission.rank_of(22, attacker, storm.now) == Rank::first);
+  CHECK(storm.admission.rank_of(22, address("203.0.113.1", 5099), storm.now) == Rank::first);
+  // Long after its time a phone is one like any other.
+  storm.now += 1'900 * kSecond;
+  CHECK(storm.rank(22) == Rank::first);
+  CHECK(storm.rank(21) == Rank::known);
 }
 
 TEST("a phone that was told twice is not told a third time, however long the line of those that were told once") {
@@ -160,9 +195,9 @@ TEST("a phone that was told twice is not told a third time, however long the lin
   CHECK(!storm.told.empty());
   storm.told.clear();
   for (uint64_t twice = 1; twice <= 50; ++twice) {
-    storm.admission.turned_away(static_cast<uint32_t>(twice), storm.now);
-    storm.admission.turned_away(static_cast<uint32_t>(twice), storm.now);
-    storm.ask(twice, storm.admission.rank_of(static_cast<uint32_t>(twice), storm.now));
+    storm.turned_away(twice);
+    storm.turned_away(twice);
+    storm.ask(twice, storm.rank(twice));
     storm.ask(twice + 60'000, Rank::told);
     CHECK(!storm.told.contains(twice));
     CHECK(storm.told.contains(twice + 60'000));

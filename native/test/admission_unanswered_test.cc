@@ -197,9 +197,9 @@ TEST("phones beyond four seconds of work are told when to come back, spread over
   storm.pass(kSecond);
   storm.ask(who);
   CHECK_EQ(storm.told[who], seconds - 1);
-  CHECK(storm.admission.rank_of(static_cast<uint32_t>(who), storm.now) == Rank::first);
+  CHECK(storm.rank(who) == Rank::first);
   storm.pass((seconds - 1) * kSecond);
-  CHECK(storm.admission.rank_of(static_cast<uint32_t>(who), storm.now) == Rank::told);
+  CHECK(storm.rank(who) == Rank::told);
   // Newcomers would have to wait too long: they are left to the kernel.
   CHECK(storm.admission.accepts() != UINT32_MAX);
 }

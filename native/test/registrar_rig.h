@@ -41,7 +41,12 @@ struct Asked {
 
 class RegistrarRig : public ShardRig {
  public:
-  explicit RegistrarRig(const std::string& folder) : ShardRig([](EdgeConfig& config) { config.home = true; }), store(opened(folder)) {
+  explicit RegistrarRig(const std::string& folder, const Change& change = nullptr)
+      : ShardRig([&](EdgeConfig& config) {
+          config.home = true;
+          if (change) change(config);
+        }),
+        store(opened(folder)) {
     (*this)->registering().open(store, 0, std::make_unique<Turned>(), rows);
     configure(2);
     policy = [this](unsigned i, const int32_t* record, int32_t* verdict) {

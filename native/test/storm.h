@@ -17,10 +17,22 @@ constexpr SipKey kSecret{0x0123'4567'89AB'CDEF, 0xFEDC'BA98'7654'3210};
 // An upstream that answers so many a second, and phones by number.
 class Storm {
  public:
-  void ask(uint64_t phone, Rank rank = Rank::first, uint32_t target = 0) {
+  static Address address_of(uint64_t phone) {
+    Address address;
+    address.ip[0] = static_cast<uint8_t>(phone >> 8), address.ip[1] = static_cast<uint8_t>(phone);
+    return address;
+  }
+  Rank rank(uint64_t phone) const { return admission.rank_of(static_cast<uint32_t>(phone), address_of(phone), now); }
+  void registered(uint64_t phone) {
+    const Address from = address_of(phone);
+    admission.registered(static_cast<uint32_t>(phone), &from);
+  }
+  void turned_away(uint64_t phone) { admission.turned_away(static_cast<uint32_t>(phone), address_of(phone), now); }
+  void ask(uint64_t phone, Rank rank = Rank::first, uint32_t target = 0) { ask_from(address_of(phone), phone, rank, target); }
+  void ask_from(const Address& remote, uint64_t phone, Rank rank = Rank::first, uint32_t target = 0) {
     Source source;
     source.slot = static_cast<uint32_t>(phone);
-    source.remote.ip[0] = static_cast<uint8_t>(phone >> 8), source.remote.ip[1] = static_cast<uint8_t>(phone);
+    source.remote = remote;
     const Admission::Request request{phone, static_cast<int>(target), rank, source, static_cast<uint32_t>(phone)};
     switch (admission.ask(request, now)) {
       case Admission::Answer::send: sent.push_back(phone); return;

@@ -106,6 +106,6 @@ class Rotation {
 }
 
 /** Something else than an admin plane may be at its address. */
-function hasKeys(answer: Partial<Keys>): boolean {
-  return Array.isArray(answer.keys);
+function hasKeys(answer: { readonly keys?: unknown }): boolean {
+  return Array.isArray(answer.keys) && answer.keys.every((key: Partial<KeyView> | null) => typeof key?.id === "number" && typeof key.signs === "boolean");
 }

@@ -6,6 +6,7 @@ import type { Config } from "../config/config.js";
 import { table } from "../config/table.js";
 import { binding } from "../native/load.js";
 import type { Identity, OpenSockets } from "../shard/shard-config.js";
+import type { TicketKey } from "../tls/certificates.js";
 
 /** The descriptor of the channel in a process that was started to replace another one. */
 export const CHANNEL = 4;
@@ -20,6 +21,8 @@ export interface Bequest extends Identity, OpenSockets {
   /** Whether somebody who stays sees to it that the first process seems to live on (`standIn`). */
   readonly isStoodFor: boolean;
   readonly upgrades: UpgradeCounts;
+  /** So that sessions of before resume: whose connection cannot move comes back. Undefined: no TLS, or an earlier version. */
+  readonly tickets: TicketKey | undefined;
   /** URL and listening socket of the admin plane. */
   readonly admin: { readonly url: string; readonly socket: number } | undefined;
   /** For the flows of each shard. */

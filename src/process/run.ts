@@ -36,7 +36,7 @@ export async function serve(config: Config, log: Log): Promise<void> {
   const { before, identity, shards } = takeUp(config, log, keeper);
   const orders = new Orders();
   const isNew = keepPrivate(config.stateDir);
-  const service = new Service(config, shards, log, () => orders.end("the operator"));
+  const service = new Service(config, shards, log, () => orders.end("the operator"), before?.tickets);
   service.keepWith(keeper);
   warnOfDescriptors(config, log);
   const starting = service.start(before).catch((error: unknown) => {
@@ -81,7 +81,7 @@ export async function succeed(config: Config, log: Log, predecessor: Predecessor
   keepPrivate(config.stateDir);
   const identity: Identity = bequest;
   const keeper = Keeper.join(false);
-  const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"));
+  const service = new Service(config, shardConfigs(config, identity, bequest), log, () => orders.end("the operator"), bequest.tickets);
   service.keepWith(keeper);
   await service.prepare(bequest);
   predecessor.say({ kind: "ready", version: version(), follows: true, inPlace: true, layout: binding.imageVersion });

@@ -35,7 +35,7 @@ import type { Upgrade } from "./upgrade.js";
 import type { FarmNode } from "../config/farm-node.js";
 import { ShardPool } from "../shard/pool.js";
 import type { CounterTotals } from "../shard/seats.js";
-import { type CertificateView, Certificates } from "../tls/certificates.js";
+import { type CertificateView, Certificates, type TicketKey } from "../tls/certificates.js";
 import type { Began } from "../shard/messages.js";
 import { homeConfig, shardLimits, shardNames } from "../shard/shard-config.js";
 
@@ -72,8 +72,8 @@ export class Service implements Running {
   readonly #environment: () => Environment;
   #upgrade: Upgrade | undefined;
 
-  /** `onDrain` is called when the operator wants the process to drain and end; a reload reads `environment` again. */
-  constructor(config: Config, configs: readonly ShardConfig[], log: Log, onDrain: () => void, environment: () => Environment = readEnvironment) {
+  /** `onDrain` is called when the operator wants the process to drain and end; a reload reads `environment` again. `tickets`: of the process before. */
+  constructor(config: Config, configs: readonly ShardConfig[], log: Log, onDrain: () => void, tickets?: TicketKey, environment: () => Environment = readEnvironment) {
     this.config = config;
     this.log = log;
     this.listeners = configs[0]?.listeners ?? [];
@@ -86,7 +86,7 @@ export class Service implements Running {
     const watch = new UpstreamWatch();
     this.history = new History({ stateDir: config.stateDir, megabytes: config.historyMegabytes, version: version(), log });
     this.webhooks = Webhooks.of(config, this.history, log);
-    this.#certificates = Certificates.of(config, log);
+    this.#certificates = Certificates.of(config, log, tickets);
     this.#capture = createCapture(config, this.listeners, log);
     this.tracer = new Tracer(() => this.pool, this.listeners, new MessageLog(log), config.captureSample, this.#capture?.put);
     this.pool = new ShardPool({
@@ -270,6 +270,10 @@ export class Service implements Running {
     this.state = "draining";
     await this.pool.handshakesOver(this.config.handshakeSeconds);
     await this.pool.drain(this.config.drainSeconds, this.config.drainRate, false);
+  }
+
+  get tickets(): TicketKey | undefined {
+    return this.#certificates?.tickets;
   }
 
   certificates(): readonly CertificateView[] {

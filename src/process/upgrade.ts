@@ -39,6 +39,7 @@ export interface Replaceable extends Pick<Running, "config" | "pool" | "log" | "
   readonly cluster: number;
   readonly store: EmbeddedStore | undefined;
   readonly admin: Bequest["admin"];
+  readonly tickets: Bequest["tickets"];
   readonly keeper: Keeper | undefined;
 }
 
@@ -218,9 +219,9 @@ export class Upgrade {
 
   /** What any process after this one needs. */
   get bequest(): Bequest {
-    const { config, listeners, cluster, admin } = this.#service;
+    const { config, listeners, cluster, admin, tickets } = this.#service;
     const { mode, stateDir, location } = config;
-    return { ...this.#options.identity, pid: process.pid, mode, stateDir, location, lock: undefined, isStoodFor: this.#isStoodFor, upgrades: this.#counts, listeners, sockets: binding.clusterSockets(cluster), channels: [], admin };
+    return { ...this.#options.identity, pid: process.pid, mode, stateDir, location, lock: undefined, isStoodFor: this.#isStoodFor, upgrades: this.#counts, listeners, sockets: binding.clusterSockets(cluster), channels: [], tickets, admin };
   }
 
   #handOver(channels: readonly number[], isRehearsal: boolean): Promise<readonly (MovedFlows | undefined)[]> {

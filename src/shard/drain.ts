@@ -56,13 +56,20 @@ export class Drain {
   #moveOut(rate: number): void {
     const { shard, onLeave, onDone } = this.#options;
     onLeave();
-    const slice = rate === 0 ? 0xffff_ffff : Math.max(1, Math.round((rate * MOVE_INTERVAL_MS) / 1_000));
     let before = Infinity;
+    let credit = 1;
+    let last = performance.now();
     const move = (): void => {
+      const passed = performance.now() - last;
+      last += passed;
       if (this.#isPaused) return;
+      // A thread that was late does not make up for more than a slice or two.
+      credit = Math.min(credit + (rate * passed) / 1_000, Math.max(1, (2 * rate * MOVE_INTERVAL_MS) / 1_000));
+      const slice = rate === 0 ? 0xffff_ffff : Math.floor(credit);
+      if (rate > 0) credit -= slice;
       let left = shard.moveOut(slice, false);
-      if (left > 0 && left === before) left = shard.moveOut(slice, true);
-      before = left;
+      if (slice > 0 && left > 0 && left === before) left = shard.moveOut(slice, true);
+      if (slice > 0) before = left;
       if (left > 0) return;
       this.stop();
       onDone();

@@ -35,7 +35,7 @@ export type ToShard =
   | { readonly kind: "tap"; readonly filters: readonly TapFilter[] }
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
   /** `rate`: connections closed per second once no requests are pending, 0: all at once. */
-  | { readonly kind: "drain"; readonly seconds: number; readonly rate: number }
+  | { readonly kind: "drain"; readonly seconds: number; /** Of each shard. */ readonly rates: readonly number[] }
   /** The drain pauses, or goes on. */
   | { readonly kind: "pause"; readonly isPaused: boolean }
   /** The drain is called off. */

@@ -122,7 +122,10 @@ export class ShardPool {
     const drain = new DrainWatch(seconds, rate, () => Number(this.seats.counter(Counter.streamFlows)));
     this.#drain = drain;
     this.seats.all.forEach(({ thread }, shard) => thread?.state !== "up" && this.#isDrained(shard));
-    this.seats.tell({ kind: "drain", seconds, rate: Math.ceil(rate / this.size) });
+    const connections = this.seats.all.map((seat) => Math.max(1, Number(seat.counter(Counter.streamFlows))));
+    const all = connections.reduce((sum, one) => sum + one, 0);
+    // By what each has, so that all are done at the same time.
+    this.seats.tell({ kind: "drain", seconds, rates: connections.map((one) => (rate * one) / all) });
     const isDone = await drain.done;
     if (this.#drain === drain) this.#drain = undefined;
     return isDone;

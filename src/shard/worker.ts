@@ -212,7 +212,7 @@ port.on("message", (message: ToShard) => {
       );
       break;
     case "drain":
-      drain(message.seconds, message.rate);
+      drain(message.seconds, message.rates[start.config.shard] ?? 0);
       break;
     case "pause":
       draining?.pause(message.isPaused);

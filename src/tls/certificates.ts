@@ -17,6 +17,7 @@ const WARNING_DAYS = 14;
 const TICKET_KEY_OCTETS = 80;
 // Whoever learns a ticket key can decrypt the sessions of its time (RFC 5077 5.5), so none is used for long.
 const TICKET_KEY_MS = DAY_MS / 2;
+const TICKET_KEY_LOOK_MS = 60_000;
 
 export interface CertificateView {
   /** Where it was read from. */
@@ -28,19 +29,34 @@ export interface CertificateView {
   readonly daysLeft: number;
 }
 
+/** Of session tickets. */
+export interface TicketKey {
+  /** In base64. */
+  readonly key: string;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
 export class Certificates {
   #config: Config;
   readonly #log: Log;
-  #ticketKey = randomBytes(TICKET_KEY_OCTETS);
+  #ticketKey: Uint8Array = randomBytes(TICKET_KEY_OCTETS);
+  #ticketKeySince = Date.now();
   #material: TlsMaterial;
   #expiry: Date | undefined;
   #stamp = "";
   #onChange: (material: TlsMaterial) => void = () => undefined;
   #timers: NodeJS.Timeout[] = [];
 
-  private constructor(config: Config, log: Log) {
+  private constructor(config: Config, log: Log, tickets: TicketKey | undefined) {
     this.#config = config;
     this.#log = log;
+    const age = tickets === undefined ? Infinity : Date.now() - tickets.since;
+    const inherited = Buffer.from(tickets?.key ?? "", "base64");
+    if (tickets !== undefined && age >= 0 && age < TICKET_KEY_MS && inherited.length === TICKET_KEY_OCTETS) {
+      this.#ticketKey = inherited;
+      this.#ticketKeySince = tickets.since;
+    }
     this.#stamp = stampOfFiles(config);
     this.#material = this.#read(config);
     this.#expiry = expiryOf(this.#material);
@@ -48,16 +64,21 @@ export class Certificates {
     this.#warnOfNames();
   }
 
-  /** Undefined if nothing uses TLS. Throws one line that names the variable when a file is bad. */
-  static of(config: Config, log: Log): Certificates | undefined {
+  /** `tickets`: of the process before. Undefined if nothing uses TLS. Throws one line that names the variable when a file is bad. */
+  static of(config: Config, log: Log, tickets?: TicketKey): Certificates | undefined {
     const listens = [...config.listen, ...(config.coreListen ?? [])].some(({ transport }) => isSecure(transport));
     // Path and Request-URI decide which neighbours a home proxy talks to, so they are not known beforehand.
     const dials = config.mode !== "edge" || config.upstream.some(({ scheme, transport }) => scheme === "sips" || transport === "tls");
-    return listens || dials ? new Certificates(config, log) : undefined;
+    return listens || dials ? new Certificates(config, log, tickets) : undefined;
   }
 
   get material(): TlsMaterial {
     return this.#material;
+  }
+
+  /** For the process that replaces this one. */
+  get tickets(): TicketKey {
+    return { key: Buffer.from(this.#ticketKey).toString("base64"), since: this.#ticketKeySince };
   }
 
   /** What is in force, for the operator. */
@@ -79,7 +100,7 @@ export class Certificates {
     this.#onChange = onChange;
     // By polling: a watcher would follow the old file when a new one is renamed or linked into its place.
     const poll = setInterval(() => stampOfFiles(this.#config) !== this.#stamp && this.reload(), POLL_MS);
-    this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS), setInterval(() => this.#renewTicketKey(), TICKET_KEY_MS)];
+    this.#timers = [poll, setInterval(() => this.#warnOfExpiry(), DAY_MS), setInterval(() => this.#renewOldTicketKey(), TICKET_KEY_LOOK_MS)];
     for (const timer of this.#timers) timer.unref();
   }
 
@@ -137,8 +158,10 @@ export class Certificates {
   }
 
   /** Tickets of the oldest key no longer resume: their clients make one full handshake. */
-  #renewTicketKey(): void {
+  #renewOldTicketKey(): void {
+    if (Date.now() - this.#ticketKeySince < TICKET_KEY_MS) return;
     this.#ticketKey = randomBytes(TICKET_KEY_OCTETS);
+    this.#ticketKeySince = Date.now();
     this.#material = { ...this.#material, ticketKey: this.#ticketKey };
     this.#onChange(this.#material);
   }

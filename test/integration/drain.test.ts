@@ -1,12 +1,14 @@
 /** SIGTERM: no new requests, pending ones complete, and the process exits in time (RFC 5626 4.5). */
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { Admin, type AdminAnswer } from "../support/admin.js";
 import { register } from "../support/calls.js";
-import { cast } from "../support/cast.js";
+import { type Cast, cast } from "../support/cast.js";
 import { Edge } from "../support/edge.js";
 import { Home } from "../support/home.js";
 import { freePort } from "../support/ports.js";
+import type { Party } from "../support/party.js";
 import { TcpConnection } from "../support/tcp-connection.js";
 
 for (const client of ["udp", "tcp"] as const) {
@@ -79,6 +81,52 @@ test("SA-8 a drain that the operator began pauses, goes back to work, and says w
   await order("start");
   await expect.poll(async () => (await admin.get("/api/status")).json["state"]).toBe("draining");
   await order("stop");
+});
+
+/** Phones with a connection each, and in which order and when these end. */
+async function phonesOf(company: Cast, count: number): Promise<{ readonly phones: readonly Party[]; readonly ends: { readonly name: string; readonly at: number }[] }> {
+  const phones: Party[] = [];
+  const ends: { name: string; at: number }[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const phone = await company.newClient(`P${at}`);
+    if (phone.wire instanceof TcpConnection) void phone.wire.closed.then(() => ends.push({ name: phone.name, at: performance.now() }));
+    phones.push(phone);
+  }
+  return { phones, ends };
+}
+
+test("SA-8 a slow drain is as slow as it is told to be, however few connections a shard has, and ends when it has said", async () => {
+  const admin = await Admin.choose();
+  const company = await cast({ process: true, client: "tcp", settings: { SLUICE_SHARDS: "3", SLUICE_DRAIN_SECONDS: "1", SLUICE_DRAIN_RATE: "2", SLUICE_ADMIN_LISTEN: admin.listen }, own: true });
+  // U and U2 have one each.
+  const { phones, ends } = await phonesOf(company, 6);
+  for (const phone of phones) await phone.settle();
+  const begin = performance.now();
+  company.SUT.terminate();
+  await expect.poll(async () => (await admin.get("/api/drain")).json["drain"], { interval: 20 }).toMatchObject({ connections: 8, seconds: 5 });
+  expect(await company.SUT.exited()).toBe(0);
+  // Its first second is for requests. Each shard closes one at once, and the others at their share of the rate.
+  expect(performance.now() - begin).toBeLessThan(5_000 + 2_500);
+  expect(ends).toHaveLength(6);
+  expect((ends[5]?.at ?? 0) - (ends[0]?.at ?? 0)).toBeGreaterThan(1_500);
+});
+
+test("SA-8 a drain closes those first that have been silent for longest, and one that waits for an answer last", async () => {
+  const company = await cast({ process: true, client: "tcp", settings: { SLUICE_SHARDS: "1", SLUICE_DRAIN_SECONDS: "2", SLUICE_DRAIN_RATE: "5" }, own: true });
+  const { C, SUT } = company;
+  const { phones, ends } = await phonesOf(company, 5);
+  const [first] = phones;
+  await first?.say("INVITE sip:bob@example.com SIP/2.0\nContact: <sip:P0@192.0.2.1>");
+  await C.request("INVITE");
+  for (const at of [3, 1, 4, 2]) {
+    // Silence is counted in tenths of a second.
+    await sleep(250);
+    await phones[at]?.settle();
+  }
+  SUT.terminate();
+  await C.reply("180 Ringing");
+  expect(await SUT.exited()).toBe(0);
+  expect(ends.map(({ name }) => name)).toEqual(["P3", "P1", "P4", "P2", "P0"]);
 });
 
 test("SA-8 an emergency passes an edge that drains: a call to urn:service:sos, a registration with sos, and what the policy names", async () => {

@@ -69,3 +69,22 @@ test("where a phone is: a neighbour can say neither that another edge has it nor
   answer.is = json(JSON.stringify({ flows: [{ ...flow, node: "<b>" }] }));
   expect((await farm.ask(1, "GET", "where/x@example.com")).json["flows"]).toEqual([{ ...flow, node: 2 }]);
 });
+
+test("a neighbour that names no keys, or lies about them, stops a rotation with a line that names it, and nobody signs with another key", async () => {
+  const answer = { is: json("{}") };
+  const farm = await farmWith(answer);
+  const rings = async (): Promise<string[]> => ((await farm.ask(1, "GET", "keys")).json["keys"] as readonly { readonly id: number; readonly signs: boolean }[]).map(({ id, signs }) => `${id}${signs ? " signs" : ""}`);
+  const before = await rings();
+  for (const keys of [null, 7, "keys", {}, [null], [7], [[]], [{}], [{ id: "1", signs: true }], [{ id: 1 }], [{ id: null, signs: null }]]) {
+    answer.is = json(JSON.stringify({ keys }));
+    const { status, json: said } = await farm.ask(1, "POST", "keys/rotate", { farm: "1" });
+    expect({ keys, status, error: said["error"] }).toEqual({ keys, status: 409, error: expect.stringMatching(/^node 2: it names no keys; nothing has changed$/) as string });
+    expect((await farm.ask(1, "DELETE", "keys/1", { farm: "1" })).status).toBe(409);
+  }
+  expect(await rings()).toEqual(before);
+  // It says that it has the new key, and that it does not sign with it; it says no more than that it has the old one.
+  answer.is = json(JSON.stringify({ keys: [{ id: 1, signs: true }] }));
+  const { status, json: said } = await farm.ask(1, "POST", "keys/rotate", { farm: "1" });
+  expect({ status, error: said["error"] }).toEqual({ status: 409, error: expect.stringMatching(/^node 2 did not keep key 2; no edge signs with it yet, so all tokens verify$/) as string });
+  expect(await rings()).toEqual(["1 signs", "2"]);
+});

@@ -29,6 +29,8 @@ constexpr double kLongestOfTwice = 16;
 constexpr RankAllowance kRankAllowances[] = {{8, 7}, {8, 8}, {kLongestOfTwice, 8}, {8, 7}, {4, 6}, {4, 5}};
 // Who was told twice goes before those who were told once for so long after the time that it was told.
 constexpr uint32_t kTwiceFor = 32;  // seconds
+// A phone that comes later than that after its time is one like any other. Until then it may have been away, and may have registered.
+constexpr uint32_t kPromiseFor = kLongestPause;
 // In an image, whose numbers of ranks are older than `twice`.
 constexpr uint8_t kImageOfRank[] = {0, 1, 2, 2, 3, 4};
 constexpr Rank kRankOfImage[] = {Rank::urgent, Rank::registered, Rank::told, Rank::known, Rank::first};
@@ -68,7 +70,7 @@ Admission::Answer Admission::ask(const Request& request, uint64_t now) noexcept 
       lane.window.sent();
       under_way(index, State::asked, now);
     }
-    phones_.took_turn(request.phone);
+    phones_.took_turn(promise_of(request));
     return Answer::send;
   }
   const bool too_long = lane.window.has_shown_rate() && wait_of(request) > longest_of(request);
@@ -106,7 +108,7 @@ bool Admission::keep(const Request& request, Text head, Text body, const Bounds&
   lane_of(request.target);
   if (room_.add(request.target, request.rank, request.source, head, body, index, now) == 0) return forget(index), false;
   entries_[index].state = State::waiting;
-  phones_.took_turn(request.phone);
+  phones_.took_turn(promise_of(request));
   counters_.add(Counter::registers_waiting);
   counters_.add(Counter::registers_waited);
   return true;
@@ -116,7 +118,7 @@ bool Admission::keep(const Request& request, Text head, Text body, const Bounds&
 // phones: addresses cost nothing, and each would keep all later phones away for longer.
 uint32_t Admission::put_off(const Request& request, const Bounds& bounds, uint64_t now) noexcept {
   counters_.add(Counter::registers_put_off);
-  const uint32_t told = phones_.comes_back(request.phone), second = second_of(now);
+  const uint32_t promise = promise_of(request), second = second_of(now), told = told_when(promise, second);
   if (told > second && told - second <= kLongestPause) return told - second;
   Lane& lane = lane_of(request.target);
   const double rate = lane.window.rate();
@@ -129,17 +131,33 @@ uint32_t Admission::put_off(const Request& request, const Bounds& bounds, uint64
   has_promised_ = true;
   // Those beyond are spread over all of it.
   lane.promised = pause == kLongestPause ? now + kLongestPause * kStormSecond / 2 : free;
-  phones_.told(request.phone, second + static_cast<uint32_t>(pause));
+  phones_.told(promise, second + static_cast<uint32_t>(pause), told != 0);
   return static_cast<uint32_t>(pause);
 }
 
-Rank Admission::rank_of(uint32_t phone, uint64_t now) const noexcept {
-  if (!phones_.knows(phone)) return Rank::first;
-  const uint32_t told = phones_.comes_back(phone);
-  const uint32_t second = second_of(now);
-  if (told == 0) return Rank::known;
+// What a phone was told counts for it where it was told. Anybody can be refused in its name: by the address of record alone, that would take its
+// rank and its turns away, and tell it his time. 0: nobody.
+uint32_t Admission::promise_of(uint32_t phone, const Address& from) const noexcept {
+  return phone == 0 ? 0 : phone ^ promises_.place_of(from) * 0x9E37'79B1u;
+}
+
+// When it is to come back, or was; 0: it was told nothing, or long ago.
+uint32_t Admission::told_when(uint32_t promise, uint32_t second) const noexcept {
+  const uint32_t told = phones_.comes_back(promise);
+  return second > told + kPromiseFor ? 0 : told;
+}
+
+void Admission::turned_away(uint32_t phone, const Address& from, uint64_t now) noexcept {
+  const uint32_t promise = promise_of(phone, from), second = second_of(now);
+  phones_.told(promise, second, told_when(promise, second) != 0);
+  has_promised_ = true;
+}
+
+Rank Admission::rank_of(uint32_t phone, const Address& from, uint64_t now) const noexcept {
+  const uint32_t promise = promise_of(phone, from), second = second_of(now), told = told_when(promise, second);
+  if (told == 0) return phones_.knows(phone) ? Rank::known : Rank::first;
   if (told > second + 1) return Rank::first;
-  return phones_.turns(phone) > 0 && second <= told + kTwiceFor ? Rank::twice : Rank::told;
+  return phones_.turns(promise) > 0 && second <= told + kTwiceFor ? Rank::twice : Rank::told;
 }
 
 void Admission::answered(uint64_t key, bool refused, uint64_t now) noexcept {
@@ -285,7 +303,7 @@ double Admission::wait_of(const Request& request) noexcept {
 // A phone that was told twice is not told a third time as long as it can be avoided, whatever its rank.
 double Admission::longest_of(const Request& request) const noexcept {
   const double own = allowance_of_rank(request.rank).seconds;
-  return phones_.turns(request.phone) > 0 ? std::max(own, kLongestOfTwice) : own;
+  return phones_.turns(promise_of(request)) > 0 ? std::max(own, kLongestOfTwice) : own;
 }
 
 // One that later ones have overtaken, or a probe, was dropped: it says nothing of the upstream, and takes no room from others any more.

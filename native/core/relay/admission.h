@@ -55,11 +55,15 @@ class Admission {
   void answered(uint64_t key, bool refused, uint64_t now) noexcept;
 
   void fetch(uint32_t phone) const noexcept { phones_.fetch(phone); }
-  void registered(uint32_t phone) noexcept { phones_.registered(phone); }
-  // By the upstream's own 503: it goes first when it comes back.
-  void turned_away(uint32_t phone, uint64_t now) noexcept { phones_.told(phone, static_cast<uint32_t>(now / UpstreamWindow::kSecond)); }
+  // `from`: nullptr: it is gone.
+  void registered(uint32_t phone, const Address* from) noexcept {
+    phones_.registered(phone);
+    if (has_promised_ && from != nullptr) phones_.forget_told(promise_of(phone, *from));
+  }
+  // By the upstream's own 503: it goes first when it comes back from there.
+  void turned_away(uint32_t phone, const Address& from, uint64_t now) noexcept;
   // Of a phone without a flow that is registered.
-  Rank rank_of(uint32_t phone, uint64_t now) const noexcept;
+  Rank rank_of(uint32_t phone, const Address& from, uint64_t now) const noexcept;
 
   bool has_waiting() const noexcept { return room_.size() > 0; }
   // Calls `let_go(waiting)` for each that may go now; it comes back through ask().
@@ -165,6 +169,9 @@ class Admission {
   uint32_t ahead_of(int target, Rank rank) const noexcept;
   double wait_of(const Request& request) noexcept;
   double longest_of(const Request& request) const noexcept;
+  uint32_t promise_of(uint32_t phone, const Address& from) const noexcept;
+  uint32_t promise_of(const Request& request) const noexcept { return promise_of(request.phone, request.source.remote); }
+  uint32_t told_when(uint32_t promise, uint32_t second) const noexcept;
   void give_up_silent(uint64_t now) noexcept;
   void pass_over(uint32_t index) noexcept;
   bool look_at(int target, uint64_t now) noexcept;
@@ -174,7 +181,7 @@ class Admission {
   PhoneMemory phones_;
   WaitingRoom room_;
   PendingShares promises_;      // phones of each source that were told to come back, since all was calm
-  bool has_promised_ = false;
+  bool has_promised_ = false;   // anything, since then
   std::vector<Entry> entries_;
   HashChains<Links> chains_{Links{*this}};
   uint32_t free_ = 0;

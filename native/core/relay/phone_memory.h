@@ -1,4 +1,4 @@
-// Phones that have registered here, or were told when to come back, by the hash of their address of record. Eight of them share a line of
+// Phones that have registered here, by the hash of their address of record, or were told when to come back, by another one. Eight of them share a line of
 // the cache; when it is full, another line takes what does not fit, and when both are, they replace each other: a phone that is forgotten only
 // waits longer in a storm. One that has been told twice has turns before those that were told once.
 #pragma once
@@ -18,9 +18,13 @@ class PhoneMemory {
   void registered(uint32_t phone) noexcept {
     if (phone != 0) put(phone, 0, 0);
   }
-  // It comes back at that second.
-  void told(uint32_t phone, uint32_t second) noexcept {
-    if (phone != 0) put(phone, second == 0 ? 1 : second, comes_back(phone) != 0 ? kTurns : 0);
+  // It comes back at that second. `again`: it has been told before, and came.
+  void told(uint32_t phone, uint32_t second, bool again) noexcept {
+    if (phone != 0) put(phone, second == 0 ? 1 : second, again ? kTurns : 0);
+  }
+  // It has come back, and is in.
+  void forget_told(uint32_t phone) noexcept {
+    if (const size_t at = find(phone, phone); at != kNowhere) places_[at].second = places_[at].turns = 0;
   }
   // It has used one of its turns.
   void took_turn(uint32_t phone) noexcept {

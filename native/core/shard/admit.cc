@@ -34,7 +34,7 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
   request.rank = urgent ? Rank::urgent : registered ? Rank::registered : Rank::first;
   // In quiet times nobody asks who it is.
   if (admission_.has_waiting()) request.phone = phone_of(ground_.config, item.message);
-  if (request.rank == Rank::first && request.phone != 0) request.rank = admission_.rank_of(request.phone, now);
+  if (request.rank == Rank::first && request.phone != 0) request.rank = admission_.rank_of(request.phone, item.source.remote, now);
   const FlowLimits& limits = ground_.config.limits;
   const Admission::Bounds bounds{limits.max_buffer_bytes / 4, limits.max_flows_per_source};
   switch (admission_.ask(request, now)) {
@@ -55,13 +55,22 @@ bool Relay::admit(const Item& item, uint64_t transaction, int target, bool urgen
   return false;
 }
 
+// Where the request of a response came from; nullptr: its connection is gone.
+const Address* Relay::client_of(const Item& response) const noexcept {
+  const ReturnPath& back = response.facts.back;
+  if (back.kind != BackKind::stream) return &back.remote;
+  const Flow* const flow = ground_.flows.find_stream(back.slot, back.generation);
+  return flow == nullptr ? nullptr : &flow->remote;
+}
+
 void Relay::note_register_answer(unsigned i) noexcept {
   const Item& item = turn_.item(i);
   const Message& response = item.message;
   const uint64_t now = turn_clock_.now();
   admission_.answered(item.facts.back.transaction, response.status == 503, now);
-  if (response.status / 100 == 2) admission_.registered(ahead_[i].phone);
-  else if (response.status == 503) admission_.turned_away(ahead_[i].phone, now);
+  const Address* const client = client_of(item);
+  if (response.status / 100 == 2) admission_.registered(ahead_[i].phone, client);
+  else if (response.status == 503 && client != nullptr) admission_.turned_away(ahead_[i].phone, *client, now);
   let_waiting_go();
 }
 

@@ -77,6 +77,7 @@ class Relay {
   // admit.cc
   bool admit(const Item& item, uint64_t transaction, int target, bool urgent) noexcept;
   static uint32_t phone_of(const EdgeConfig& config, const Message& message) noexcept;
+  const Address* client_of(const Item& response) const noexcept;
   void note_register_answer(unsigned i) noexcept;
   void let_waiting_go() noexcept;
   // relay_response.cc

@@ -89,3 +89,22 @@ test.each(["certificate", "key"] as const)("TR-25 a %s that is empty while it is
   expect(seen).toHaveLength(1);
   certificates?.close();
 });
+
+test("TR-27 a process goes on with the ticket key of the one before, no longer than that one would have", () => {
+  const environment = { ...EDGE, SLUICE_LISTEN: "tls:127.0.0.1:5061", ...tlsSettings() };
+  const { certificates: before, config } = stageFor(environment);
+  vi.advanceTimersByTime(HALF_A_DAY_MS - 60_000);
+  const heir = (tickets = before?.tickets): Certificates | undefined => Certificates.of(config, createLog("silent", { write: () => undefined }), tickets);
+  const next = heir();
+  expect(next?.material.ticketKey).toEqual(before?.material.ticketKey);
+  const seen: TlsMaterial[] = [];
+  next?.watch((material) => seen.push(material));
+  vi.advanceTimersByTime(60_000);
+  expect(seen).toHaveLength(1);
+  next?.close();
+  // Too old, of a clock that was set back, or no key.
+  expect(heir()?.material.ticketKey).not.toEqual(before?.material.ticketKey);
+  const { key = "" } = before?.tickets ?? {};
+  expect(heir({ key, since: Date.now() + 1_000 })?.material.ticketKey).not.toEqual(before?.material.ticketKey);
+  expect(heir({ key: "AAAA", since: Date.now() })?.material.ticketKey).toHaveLength(before?.material.ticketKey.length ?? 0);
+});
