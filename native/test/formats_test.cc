@@ -14,15 +14,13 @@
 #include "core/home/nonce_table.h"
 #include "core/home/replay.h"
 #include "core/home/snapshot.h"
+#include "core/home/binding_store.h"
+#include "bindings.h"
 #include "handover_rig.h"
-#include "proxy_rig.h"
-#include "registrar_rig.h"
 #include "tls_doubles.h"
 
 namespace sluice::formats_test {
 using namespace test;
-using proxying_test::ProxyRig;
-using registering_test::RegistrarRig;
 
 namespace {
 
@@ -310,100 +308,6 @@ void read_flow_alone(uint32_t layout, const Made& made) {
   forget_belongings(pool, draft.flow);
 }
 
-// Proxied by numbers: a call that rings at a phone and behind an edge, a MESSAGE that was answered, an INVITE that was refused and waits for its ACK.
-struct ProxyScene {
-  explicit ProxyScene(ProxyRig& rig) : rig(rig), edge(Peer::udp(rig.port(ShardRig::kCoreUdp))) {
-    phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
-    rig.until([&] { return rig.flow(FlowKind::stream).slot != 0; });
-    const FlowHandle handle = rig.flow(FlowKind::stream);
-    const std::string id = "s/1/0/7/" + std::to_string(handle.slot) + "/" + std::to_string(handle.generation);
-    rig->object().bind_flow(id, 0);
-    rig.add_flow(id);
-    caller = Peer::tcp(rig.port(ShardRig::kClientTcp));
-    caller.send(message());
-    phone.send(answer_to(rig.hear(phone, "MESSAGE"), 200));
-    rig.hear(caller, "200 Whatever");
-    caller.send(call(2));
-    phone.send(answer_to(rig.hear(phone, "INVITE"), 486));
-    rig.hear(caller, "486 ");
-    rig.heard(phone);
-    rig.add(1, edge.port());
-    caller.send(call(3));
-    rig.hear(edge, "INVITE");
-    asked = rig.hear(phone, "INVITE");
-    phone.send(answer_to(asked, 180));
-    rig.hear(caller, "180 ");
-  }
-  static std::string message() { return Request{.number = 1, .transport = "TCP"}.text(); }
-  static std::string call(int number) { return Request{.method = "INVITE", .number = number, .transport = "TCP"}.text(); }
-  ProxyRig& rig;
-  const Peer edge;
-  Peer phone, caller;
-  std::string asked;
-};
-
-Made make_proxy(uint32_t layout) {
-  const TemporaryFolder folder;
-  ProxyRig rig(folder.path());
-  const ProxyScene scene(rig);
-  CHECK(rig->freeze());
-  std::vector<char> image;
-  std::vector<MovingFlow> rest;
-  rig->write_image(image, rest, layout);
-  Facts facts{{"asked", scene.asked}};
-  Ends::note(rest, {{"phone", &scene.phone}, {"caller", &scene.caller}}, facts);
-  return {facts, text_of(image)};
-}
-
-void read_proxy(uint32_t layout, const Made& made) {
-  const TemporaryFolder folder;
-  Ends ends(made.facts);
-  ProxyRig rig(folder.path(), as_in(made.octets));
-  take_over("proxy", layout, made, rig, ends);
-  ends["caller"].send(ProxyScene::message());
-  CHECK(holds(rig.hear(ends["caller"], "200 Whatever"), "CSeq: 1 MESSAGE\r\n"));
-  ends["caller"].send(ProxyScene::call(3));
-  rig.turn();
-  CHECK_EQ(ends["phone"].drain(), "");
-  ends["phone"].send(answer_to(made.facts.at("asked"), 200));
-  CHECK(holds(rig.hear(ends["caller"], "200 Whatever"), "Call-ID: c3\r\n"));
-}
-
-// REGISTERs that were answered and refused.
-std::string asked_of(int number) {
-  registering_test::Asked asked;
-  asked.transport = "TCP";
-  asked.number = number;
-  if (number == 2) asked.cseq = 1;  // too late
-  return asked.text();
-}
-
-Made make_registrar(uint32_t layout) {
-  const TemporaryFolder folder;
-  RegistrarRig rig(folder.path());
-  const Peer phone = Peer::tcp(rig.port(ShardRig::kClientTcp));
-  phone.send(asked_of(1));
-  Facts facts{{"granted", value_of(rig.hear(phone, "\r\n\r\n"), "TO ")}};
-  phone.send(asked_of(2));
-  facts["refused"] = value_of(rig.hear(phone, "\r\n\r\n"), "TO ");
-  CHECK(rig->freeze());
-  std::vector<char> image;
-  std::vector<MovingFlow> rest;
-  rig->write_image(image, rest, layout);
-  Ends::note(rest, {{"phone", &phone}}, facts);
-  return {facts, text_of(image)};
-}
-
-void read_registrar(uint32_t layout, const Made& made) {
-  const TemporaryFolder folder;
-  Ends ends(made.facts);
-  RegistrarRig rig(folder.path(), as_in(made.octets));
-  take_over("registrar", layout, made, rig, ends);
-  ends["phone"].send(asked_of(1));
-  CHECK_EQ(value_of(rig.hear(ends["phone"], "200 OK"), "TO "), made.facts.at("granted"));
-  CHECK(rig.states.back() == RegisterState::answered);
-}
-
 // What all shards share: who registered over flows of before, where these came from, and which UDP sources hear us.
 constexpr SipKey kCommonsKey{5, 6};
 FlowName some_flow() {
@@ -561,8 +465,6 @@ struct Format {
 
 const Format kFormats[] = {
     {"edge", kOldestImageVersion, kImageVersion, make_edge, read_edge},
-    {"proxy", kOldestImageVersion, kImageVersion, make_proxy, read_proxy},
-    {"registrar", kOldestImageVersion, kImageVersion, make_registrar, read_registrar},
     {"drafts", kOldestImageVersion, kImageVersion, make_drafts, read_drafts},
     {"flow", kOldestImageVersion, kImageVersion, make_flow, read_flow_alone},
     {"commons", kOldestImageVersion, kImageVersion, make_commons, read_commons},

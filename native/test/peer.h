@@ -120,13 +120,12 @@ class Peer {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
-
- private:
   void connect_to(uint16_t to) const {
     sockaddr_in at = loopback(to);
     CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
   }
 
+ private:
   void send_at_once() const {
     const int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -58,6 +58,37 @@ test("a neighbour that floods with tokens of others gets 430 for each, and nobod
   expect(liar.wire).toBeInstanceOf(UdpSocket);
 });
 
+test("what a neighbour replays, before and after its answer, reaches no phone twice, and what a stranger replays of it is forbidden", async () => {
+  const farm = await FarmOfEdges.start(2, "udp", {}, 3);
+  const U = await farm.client("U", 2, "tcp");
+  const own = await farm.register(U);
+  const liar = await farm.node("liar", 3, 2);
+  await liar.say(`MESSAGE sip:U@example.com SIP/2.0\n${own}\nCall-ID: replayed@${farm.scene}`);
+  const request = liar.sent;
+  await U.request("MESSAGE");
+  for (let at = 0; at < 20; at += 1) await liar.exactly(request);
+  await U.nothing();
+  await U.reply("200 OK");
+  const answer = U.sent;
+  await liar.response(200);
+  // Who asks again gets the answer again, and that is all.
+  for (let at = 0; at < 20; at += 1) {
+    await liar.exactly(request);
+    await liar.response(200);
+  }
+  await U.nothing();
+  // The phone's answer is no answer when it comes from somebody else.
+  for (let at = 0; at < 20; at += 1) await liar.exactly(answer);
+  await liar.nothing();
+  const stranger = await farm.client("S", 2, "udp");
+  for (const branch of [undefined, "z9hG4bK-another"]) {
+    await stranger.exactly(branch === undefined ? request : request.replace(/branch=[^;\r]+/, `branch=${branch}`));
+    await stranger.response(403);
+  }
+  await U.nothing();
+  await liar.nothing();
+});
+
 test("over TLS an edge believes another one only if its certificate names the address in the list", async () => {
   const good = await FarmOfEdges.secure();
   const U = await good.client("U", 2, "tcp");
