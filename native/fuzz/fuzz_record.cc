@@ -50,7 +50,7 @@ class Reader {
 std::string seal(RecordState& peer, uint8_t type, const std::string& content) {
   std::string record(content.size() + kMaxOverhead, '\0');
   const iovec part{const_cast<char*>(content.data()), content.size()};
-  record.resize(seal_record(peer, static_cast<ContentType>(type), RecordContent(&part, 1), record.data()));
+  record.resize(seal_record(peer, static_cast<ContentType>(type), RecordContent(part), record.data()));
   return record;
 }
 

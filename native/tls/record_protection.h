@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/bytes.h"
+#include "core/transport/tls_session.h"
 #include "record_state.h"
 
 namespace sluice {
@@ -33,14 +34,15 @@ enum class TlsAlert : uint8_t {
 constexpr size_t kTlsHead = 5;
 constexpr size_t kMaxContent = 1 << 14;
 constexpr size_t kMaxOverhead = kTlsHead + 8 + 1 + 16;  // what sealing adds
+static_assert(kMaxOverhead <= kTlsRecordExtra);
 constexpr uint64_t kMaxNumber = uint64_t{1} << 48;  // no record goes out under a higher number
 
 // What goes into one record: pieces, which are copied only once.
 class RecordContent {
  public:
-  RecordContent(const iovec* parts, size_t count) noexcept : parts_(parts), count_(count) {
-    for (size_t i = 0; i < count; ++i) size_ += parts[i].iov_len;
-  }
+  // `size`: of all parts.
+  RecordContent(const iovec* parts, size_t count, size_t size) noexcept : parts_(parts), count_(count), size_(size) {}
+  explicit RecordContent(const iovec& only) noexcept : RecordContent(&only, 1, only.iov_len) {}
   size_t size() const noexcept { return size_; }
   void copy(char* to) const noexcept {
     for (size_t i = 0; i < count_; to += parts_[i++].iov_len)
@@ -50,7 +52,7 @@ class RecordContent {
  private:
   const iovec* parts_;
   size_t count_;
-  size_t size_ = 0;
+  size_t size_;
 };
 
 // Writes one record of up to kMaxContent octets and moves on to the next number, whatever becomes of the record. Returns its size; 0: it cannot be

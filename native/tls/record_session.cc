@@ -175,10 +175,19 @@ bool RecordSession::send(Text plain, std::vector<char>& out) noexcept {
   return !state_->is_over;
 }
 
-bool RecordSession::send_parts(const iovec* parts, size_t count, std::vector<char>& out) noexcept {
-  const RecordContent content(parts, count);
+size_t RecordSession::send_parts(const iovec* parts, size_t count, size_t octets, char* room) noexcept {
   const bool needs_keys = state_->out.number >= kRecordsPerKey && state_->version == kTls13;
-  return !state_->is_over && !needs_keys && content.size() > 0 && content.size() <= state_->max_content && seal(ContentType::application_data, content, out);
+  if (state_->is_over || needs_keys || octets == 0 || octets > state_->max_content) return 0;
+  const size_t size = seal_record(*state_, ContentType::application_data, RecordContent(parts, count, octets), room);
+  if (size == 0) state_->is_over = 1;
+  return size;
+}
+
+void RecordSession::fetch(bool sends) const noexcept {
+  const TrafficKeys& keys = sends ? state_->out : state_->in;
+  __builtin_prefetch(state_.get(), 1);
+  __builtin_prefetch(keys.key, 1);
+  __builtin_prefetch(&keys.explicit_nonce, 1);
 }
 
 void RecordSession::close(std::vector<char>& out) noexcept {
@@ -189,7 +198,7 @@ void RecordSession::close(std::vector<char>& out) noexcept {
 
 bool RecordSession::seal(ContentType type, Text content, std::vector<char>& out) noexcept {
   const iovec part{const_cast<char*>(content.data()), content.size()};
-  return seal(type, RecordContent(&part, 1), out);
+  return seal(type, RecordContent(part), out);
 }
 
 bool RecordSession::seal(ContentType type, RecordContent content, std::vector<char>& out) noexcept {

@@ -16,7 +16,8 @@ class RecordSession final : public TlsSession {
 
   TlsResult receive(Text& wire, char* plain, size_t room, size_t& size, std::vector<char>& out) noexcept override;
   bool send(Text plain, std::vector<char>& out) noexcept override;
-  bool send_parts(const iovec* parts, size_t count, std::vector<char>& out) noexcept override;
+  size_t send_parts(const iovec* parts, size_t count, size_t octets, char* room) noexcept override;
+  void fetch(bool sends) const noexcept override;
   void close(std::vector<char>& out) noexcept override;
   bool is_open() const noexcept override { return true; }
   bool was_resumed() const noexcept override { return false; }  // the handshake has told

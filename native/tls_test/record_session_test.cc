@@ -63,15 +63,20 @@ TEST("the parts of a message leave as one record, those of a long one are left t
     std::string head = "head ", body(4000, 'b'), nothing, whole(kMaxContent + 1, 'w');
     const auto part = [](std::string& text) { return iovec{text.data(), text.size()}; };
     const iovec parts[] = {part(head), part(nothing), part(body)}, too_long[] = {part(whole)}, empty[] = {part(nothing)};
-    std::vector<char> out;
-    CHECK(pair.server->session().send_parts(parts, 3, out));
-    CHECK_EQ(count_records(std::string(out.begin(), out.end())), 1u);
-    CHECK(pair.client.receive(std::string(out.begin(), out.end())) == head + body);
-    out.clear();
-    CHECK(!pair.server->session().send_parts(too_long, 1, out) && !pair.server->session().send_parts(empty, 1, out) && out.empty());
+    TlsSession& session = pair.server->session();
+    const size_t octets = head.size() + body.size();
+    std::string record(octets + kTlsRecordExtra, '\0');
+    record.resize(session.send_parts(parts, 3, octets, record.data()));
+    CHECK_EQ(count_records(record), 1u);
+    CHECK(pair.client.receive(record) == head + body);
+    std::string room(whole.size() + kTlsRecordExtra, '\0');
+    const std::string untouched = room;
+    CHECK_EQ(session.send_parts(too_long, 1, whole.size(), room.data()), 0u);
+    CHECK_EQ(session.send_parts(empty, 1, 0, room.data()), 0u);
     CHECK(pair.client.receive(pair.server->send(whole)) == whole);
     pair.server->close();
-    CHECK(!pair.server->session().send_parts(parts, 3, out) && out.empty());
+    CHECK_EQ(session.send_parts(parts, 3, octets, room.data()), 0u);
+    CHECK(room == untouched);
   }
 }
 

@@ -211,7 +211,7 @@ std::string shake_hands(TlsClient& client, TlsServer& server) {
 std::string Forger::seal(ContentType type, const std::string& content) {
   std::string record(content.size() + kMaxOverhead, '\0');
   const iovec part{const_cast<char*>(content.data()), content.size()};
-  record.resize(seal_record(state, type, RecordContent(&part, 1), record.data()));
+  record.resize(seal_record(state, type, RecordContent(part), record.data()));
   return record;
 }
 

@@ -16,8 +16,12 @@ constexpr size_t kMaxEntries = CallRing::kMost;
 static_assert(kMaxEntries <= UINT16_MAX);
 constexpr size_t kMaxParts = 128;
 constexpr size_t kRecord = 16 * 1024;         // most plaintext in one TLS record
+constexpr size_t kSealedRoom = 256 * 1024;
+constexpr size_t kSealedStep = 64;            // so that each record begins in a line of its own
+static_assert(kSealedRoom % kSealedStep == 0);
 constexpr size_t kKeptRecords = 256 * 1024;   // capacity kept for the next turn
-constexpr size_t kKeptSealed = 64 * 1024;     // the same, of each write
+constexpr size_t kKeptLong = 64 * 1024;       // the same, of each write
+constexpr size_t kKeysAhead = 4;              // connections whose keys come from memory while others seal
 
 iovec part_of(Text text) noexcept { return {const_cast<char*>(text.data()), text.size()}; }
 
@@ -34,11 +38,11 @@ bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULD
 }  // namespace
 
 StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPool& pool, Counters& counters, CloseList& closing) noexcept
-    : limits_(limits), flows_(flows), pool_(pool), counters_(counters), closing_(closing) {
+    : limits_(limits), flows_(flows), pool_(pool), counters_(counters), closing_(closing), sealed_(new char[kSealedRoom]) {
   entries_.reserve(kMaxEntries);
   writes_.reserve(kMaxEntries);
   parts_.reserve(3 * kMaxEntries);  // never more, so what points to one stays right
-  sealed_.resize(kMaxEntries);
+  long_.resize(kMaxEntries);
 }
 
 void StreamWriter::add(uint32_t slot, Text head, Text body) noexcept {
@@ -74,10 +78,20 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
   Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, 0, static_cast<uint8_t>(frame.size()), {}});
   last = static_cast<uint16_t>(entries_.size());
   if (!frame.empty()) frame.copy(entry.frame, sizeof entry.frame);
+  if (flow.layer != nullptr) __builtin_prefetch(flow.layer->tls.get());
+}
+
+// Of a connection that the turn has not read from, nothing is in a cache.
+void StreamWriter::fetch_keys(size_t i) noexcept {
+  if (i >= entries_.size()) return;
+  const Flow* const flow = flows_.find({entries_[i].slot, entries_[i].generation});
+  if (flow != nullptr && flow->layer != nullptr && flow->layer->tls) flow->layer->tls->fetch(true);
 }
 
 void StreamWriter::flush() noexcept {
+  for (size_t i = 0; i < kKeysAhead; ++i) fetch_keys(i);
   for (size_t i = 0; i < entries_.size(); ++i) {
+    fetch_keys(i + kKeysAhead);
     if (entries_[i].slot == 0) continue;
     // What is left of a connection whose parts are too many must not overtake them.
     if (!gather(i)) write_gathered();
@@ -99,16 +113,31 @@ void StreamWriter::write_gathered() noexcept {
   if (by_ring) ring_.run();
   for (const Write& one : writes_) write(one, one.in_ring ? ring_.result(count++) : CallRing::kNotDone);
   // There are hundreds of them, and each could once have held all that a turn sends.
-  for (size_t i = 0; i < writes_.size(); ++i)
-    if (sealed_[i].capacity() > kKeptSealed) sealed_[i] = std::vector<char>();
+  for (; long_used_ > 0; --long_used_)
+    if (long_[long_used_ - 1].capacity() > kKeptLong) long_[long_used_ - 1] = std::vector<char>();
+  sealed_used_ = 0;
   writes_.clear();
   parts_.clear();
+}
+
+// Records that stay until what is gathered has been written. False: the session has failed.
+bool StreamWriter::seal(TlsSession& tls, const iovec* parts, size_t count, size_t octets, Text& sealed) noexcept {
+  if (octets + kTlsRecordExtra <= kSealedRoom - sealed_used_) {
+    char* const room = sealed_.get() + sealed_used_;
+    sealed = Text(room, tls.send_parts(parts, count, octets, room));
+    sealed_used_ += (sealed.size() + kSealedStep - 1) / kSealedStep * kSealedStep;
+    if (!sealed.empty()) return true;
+  }
+  if (!encrypt(tls, parts, count)) return false;
+  std::vector<char>& records = long_[long_used_++];
+  records.swap(records_);
+  sealed = Text(records.data(), records.size());
+  return true;
 }
 
 // Small parts share records, because each record costs a header, a tag and a pass through the cipher.
 bool StreamWriter::encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept {
   records_.clear();
-  if (tls.send_parts(parts, count, records_)) return true;
   char joined[kRecord];
   size_t held = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -202,11 +231,10 @@ bool StreamWriter::gather(size_t first) noexcept {
   // nobody goes on with the connection (revival.cc).
   flow.octets_sent += static_cast<uint32_t>(one.octets);
   if (flow.layer != nullptr && flow.layer->tls) {
-    if (!encrypt(*flow.layer->tls, &parts_[one.first_part], one.parts)) return fail(slot), true;
-    std::vector<char>& sealed = sealed_[writes_.size()];
-    sealed.swap(records_);
+    Text sealed;
+    if (!seal(*flow.layer->tls, &parts_[one.first_part], one.parts, one.octets, sealed)) return fail(slot), true;
     parts_.resize(one.first_part);
-    parts_.push_back({sealed.data(), sealed.size()});
+    parts_.push_back(part_of(sealed));
     one.parts = 1;
     flow.octets_sent += static_cast<uint32_t>(sealed.size() - one.octets);
     one.octets = sealed.size();

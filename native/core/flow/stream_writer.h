@@ -3,6 +3,7 @@
 
 #include <sys/uio.h>
 
+#include <memory>
 #include <vector>
 
 #include "core/base/buffer_pool.h"
@@ -83,6 +84,8 @@ class StreamWriter {
   bool gather(size_t first) noexcept;
   void write_gathered() noexcept;
   void write(const Write& one, ssize_t done) noexcept;
+  void fetch_keys(size_t i) noexcept;
+  bool seal(TlsSession& tls, const iovec* parts, size_t count, size_t octets, Text& sealed) noexcept;
   bool encrypt(TlsSession& tls, const iovec* parts, size_t count) noexcept;
   bool keep(uint32_t slot, const iovec* parts, size_t count) noexcept;
   bool keep(uint32_t slot, Text octets) noexcept;
@@ -100,7 +103,10 @@ class StreamWriter {
   std::vector<Write> writes_;
   std::vector<iovec> parts_;
   std::vector<char> records_;  // of TLS, for one connection at a time
-  std::vector<std::vector<char>> sealed_;  // those of each write
+  const std::unique_ptr<char[]> sealed_;   // those of what is gathered, one after the other
+  size_t sealed_used_ = 0;
+  std::vector<std::vector<char>> long_;    // of writes that have no place there, or no records of our own
+  size_t long_used_ = 0;
   CallRing ring_;
 };
 

@@ -36,6 +36,7 @@ bool JointReads::add(const epoll_event& event) noexcept {
   const Flow* const flow = event.events == EPOLLIN && handle.generation != 0 ? ground_.flows.find(handle) : nullptr;
   if (flow == nullptr || !may_join(*flow)) return false;
   const bool secure = flow->layer != nullptr && flow->layer->is_secure;
+  if (secure) flow->layer->tls->fetch(false);  // comes while the kernel reads
   const size_t most = (flow->flags & kFlow_core) == 0 ? kShare : secure ? kTlsRead : kCoreRead;
   const size_t waits = flow->in == nullptr ? 0 : flow->in->size;
   const size_t held = secure ? 0 : waits;

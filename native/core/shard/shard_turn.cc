@@ -31,6 +31,7 @@ uint64_t Shard::poll(int timeout) noexcept {
     const uint64_t data = events_[static_cast<size_t>(i)].data.u64;
     if (data >> 32 != 0) ground_.flows.fetch(static_cast<uint32_t>(data));
   }
+  streams_.fetch(events_.data(), static_cast<unsigned>(event_count_));
   return read_clock();
 }
 

@@ -17,6 +17,8 @@ class StreamReader {
   // Decides on each WebSocket handshake; outlives this. nullptr: nobody does.
   void set_upgrade_gate(UpgradeGate* gate) noexcept { gate_ = gate; }
 
+  // What is known of the connections beside their flows, which are on their way, is fetched from memory.
+  void fetch(const epoll_event* events, unsigned count) noexcept;
   // What epoll reports about an open flow.
   void event(uint32_t slot, uint32_t events) noexcept;
   // The same for the first of these events, if they only mean that connections are readable; returns how many it has taken.

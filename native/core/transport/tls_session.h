@@ -29,8 +29,11 @@ class TlsSession {
   // Appends `plain` to `out` as TLS records; false: the session has failed.
   virtual bool send(Text plain, std::vector<char>& out) noexcept = 0;
 
-  // The same for the parts of what fits in one record, without joining them first. False: nothing was sent, and send() may do it.
-  virtual bool send_parts(const iovec*, size_t, std::vector<char>&) noexcept { return false; }
+  // The same for parts of `octets` in all that fit in one record: writes it to `room`, which has kTlsRecordExtra octets more, and returns its size.
+  // 0: nothing was written, and send() may do it.
+  virtual size_t send_parts(const iovec*, size_t, size_t, char*) noexcept { return 0; }
+  // send_parts() follows soon, or, if not `sends`, receive(): what these will read of the connection is fetched from memory.
+  virtual void fetch([[maybe_unused]] bool sends) const noexcept {}
 
   // Appends close_notify.
   virtual void close(std::vector<char>& out) noexcept = 0;
@@ -51,6 +54,7 @@ class TlsSession {
 };
 
 constexpr size_t kTlsSlack = 20 * 1024;  // an unfinished record in the session
+constexpr size_t kTlsRecordExtra = 32;   // what a record has beside its content, or less
 
 // The certificates and rules in force. Sessions keep those they began with, so a provider may be replaced at any time.
 class TlsProvider {
