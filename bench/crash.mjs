@@ -57,7 +57,7 @@ async function checked(folder, load, allowed) {
   const [figures] = await runHomeLoads({ workload: "check", aors: args.aors, log, pid: server.pid });
   const said = readFileSync(server.log, "utf8").split("\n").filter((line) => /journal|snapshot|damage/i.test(line)).map((line) => JSON.parse(line).msg);
   await server.stop();
-  if (figures.missing > allowed || figures.lost > 0 || figures.wrong > 0) faults.push(`${figures.missing} of ${figures.acknowledged} bindings are missing, ${allowed} may be; ${figures.lost} queries without an answer, ${figures.wrong} refused`);
+  if (figures.missing > allowed || figures.lost > 0 || figures.wrong > 0) faults.push(`${figures.missing} of ${figures.acknowledged} bindings are missing, ${allowed} may be; ${figures.lost} queries without an answer, ${figures.wrong} refused (${figures.first_wrong})`);
   if (allowed > 0 && said.length === 0) faults.push("the log says nothing about the damage");
   return [fixed(load.rate, 0), figures.acknowledged, figures.missing, fixed(took, 0), said.join("; ")];
 }
