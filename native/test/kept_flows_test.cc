@@ -1,4 +1,6 @@
 // A shard whose process crashes: the next one goes on with what the keeper holds. The crash is that nobody takes a turn of the shard any more.
+#include <random>
+
 #include "core/flow/flow_image.h"
 #include "keeper_double.h"
 #include "shard_rig.h"
@@ -272,19 +274,89 @@ TEST("what was sent and not counted, or counted and not sent, ends a connection"
   CHECK_EQ(all.counts.lost, 1u);
 }
 
-TEST("a connection is closed if the process ends while a record of it is sealed, or when that has not been sent") {
+// What the process does after the crash that is played within its turn is of no interest, so all is looked at before that.
+TEST("a record that was sealed when the process ended has not been sent: its number is used again, for the first time that the peer sees") {
   Crashes all;
+  const Peer plain = Peer::tcp(all.now().port(ShardRig::kClientTcp));
   const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
   secure.send("?");
   all.now().hear(secure, "!");
-  CHECK_EQ(all.held(), 1u);
-  ShardRig& old = all.now();
-  NumberedTls::while_sealing = [&] { CHECK_EQ(all.crash(), ""); };
   secure.send("a\r\n\r\n|");
+  CHECK(holds(all.now().hear(secure, "|"), "a\r\n|"));
+  CHECK_EQ(all.held(), 2u);
+  ShardRig& old = all.now();
+  // Both answers go with one turn, the plain one in front.
+  NumberedTls::while_sealing = [&] {
+    CHECK_EQ(all.crash(), "");
+    CHECK_EQ(all.counts.kept, 2u);
+    CHECK_EQ(all.counts.lost, 0u);
+    CHECK_EQ(plain.drain(), "");
+    plain.send("\r\n\r\n");
+    secure.send("c\r\n\r\n|");
+    CHECK_EQ(all.now().hear(plain, "\r\n"), "\r\n");
+    CHECK_EQ(all.now().hear(secure, "|"), "b\r\n|");
+  };
+  plain.send("\r\n\r\n");
+  usleep(20'000);
+  secure.send("b\r\n\r\n|");
   CHECK(old.until([&] { return &all.now() != &old; }));
+}
+
+TEST("a connection of which a part was written when the process ended is closed and counted") {
+  Crashes all;
+  const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  CHECK_EQ(all.held(), 1u);
+  const FlowHandle flow = all.now().flow(FlowKind::stream);
+  Flow& written = *all.now()->kept().memory().flow(flow.slot);
+  all.now()->kept().memory().hand()->will_write(flow.slot, flow.generation, written.octets_sent, Text());
+  written.octets_sent += 20;
+  CHECK_EQ(send(written.fd, "0123456789", 10, 0), 10);
+  CHECK_EQ(all.crash(), "");
   CHECK_EQ(all.counts.kept, 0u);
   CHECK_EQ(all.counts.lost, 1u);
-  CHECK_EQ(all.held(), 0u);
+}
+
+TEST("a crash in the middle of a joint read: only the connection whose octets were being dealt with ends, and what the others had sent is relayed by the next process") {
+  Crashes all;
+  const Peer web = Peer::tcp(all.now().port(ShardRig::kClientWs));
+  web.send(websocket_upgrade());
+  all.now().hear(web, "101");
+  const Peer first = Peer::tcp(all.now().port(ShardRig::kClientTls)), second = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  for (const Peer* const one : {&first, &second}) {
+    one->send("?");
+    all.now().hear(*one, "!");
+  }
+  const Peer plain = Peer::tcp(all.now().port(ShardRig::kClientTcp)), idle = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+  all.now().turn();
+  CHECK_EQ(all.held(), 5u);
+  ShardRig& old = all.now();
+  NumberedTls::while_opening = [&] {
+    CHECK_EQ(all.crash(), "");
+    CHECK_EQ(all.counts.kept, 4u);
+    CHECK_EQ(all.counts.lost, 1u);
+    std::string got;
+    CHECK(all.now().until([&] {
+      got += all.core.drain();
+      return count_of(got, "\r\nCall-ID: ") >= 3;
+    }));
+    for (const int number : {2, 3, 4}) CHECK_EQ(count_of(got, "\r\nCall-ID: c" + std::to_string(number) + "\r\n"), 1u);
+    // And each goes on where it was.
+    second.send("b" + Request{.method = "OPTIONS", .number = 12, .transport = "TLS"}.text() + "|");
+    CHECK(holds(all.now().hear(all.core, "Call-ID: c12"), "OPTIONS"));
+    web.send(websocket_frame(1, Request{.method = "OPTIONS", .number = 13, .transport = "WS"}.text()));
+    CHECK(holds(all.now().hear(all.core, "Call-ID: c13"), "OPTIONS"));
+    plain.send(Request{.method = "OPTIONS", .number = 14, .transport = "TCP"}.text());
+    CHECK(holds(all.now().hear(all.core, "Call-ID: c14"), "OPTIONS"));
+    CHECK_EQ(all.crash(), "");
+    CHECK_EQ(all.counts.kept, 4u);
+  };
+  first.send("a" + Request{.method = "OPTIONS", .number = 1, .transport = "TLS"}.text() + "|");
+  second.send("a" + Request{.method = "OPTIONS", .number = 2, .transport = "TLS"}.text() + "|");
+  web.send(websocket_frame(1, Request{.method = "OPTIONS", .number = 3, .transport = "WS"}.text()));
+  plain.send(Request{.method = "OPTIONS", .number = 4, .transport = "TCP"}.text());
+  usleep(20'000);
+  CHECK(old.until([&] { return &all.now() != &old; }));
 }
 
 TEST("a slot that has a new connection since is not mistaken for the one before") {
@@ -319,6 +391,91 @@ TEST("UDP flows are remembered, dead ones among them") {
   CHECK(all.now().at(flow) != nullptr);
   CHECK_EQ(all.now().count(Counter::udp_flows), 1);
   reaches(all, phone, all.now().route_to_udp(phone.port()), as_it_is, as_it_is, 3);
+}
+
+namespace {
+
+// The memory that a process leaves, as it is here: damaged only while the next one reads it.
+class Damage {
+ public:
+  explicit Damage(KeptMemory& memory) {
+    keep(&memory.head(), sizeof(KeptHead));
+    keep(memory.hand(), offsetof(KeptHand, room));
+    for (uint32_t slot = 1; slot < memory.head().slots; ++slot) {
+      keep(memory.flow(slot), sizeof(Flow));
+      if (KeptLayer* const layer = memory.layer(slot)) keep(layer, sizeof *layer);
+      if (KeptNotes* const notes = memory.notes(slot)) keep(notes, sizeof *notes);
+    }
+  }
+  ~Damage() {
+    for (const auto& [at, octets] : before_) std::memcpy(at, octets.data(), octets.size());
+  }
+  // Some octets of one of them; not those that say whose it is, or it would not be read at all.
+  void scatter(std::minstd_rand& random) {
+    const auto& [at, octets] = before_[random() % before_.size()];
+    constexpr size_t kName = offsetof(KeptHead, slots);
+    for (unsigned left = 1 + random() % 6; left > 0; --left) {
+      const size_t place = random() % std::min<size_t>(octets.size(), 512);
+      const bool is_name = at == before_[0].first && (place < kName || (place >= offsetof(KeptHead, boot) && place < offsetof(KeptHead, has_hand)));
+      if (!is_name) at[place] = static_cast<char>(random() % 3 == 0 ? 0xff : random());
+    }
+  }
+
+ private:
+  void keep(void* at, size_t octets) { before_.emplace_back(static_cast<char*>(at), std::string(static_cast<char*>(at), octets)); }
+  std::vector<std::pair<char*, std::string>> before_;
+};
+
+}  // namespace
+
+TEST("a head that names what there is no memory for is damaged, and nothing of it is touched") {
+  const std::function<void(KeptHead&)> damages[] = {
+      [](KeptHead& head) { head.slots = FlowTable::kMostSlots; }, [](KeptHead& head) { head.slots = 30 * kKeptPiece; },     [](KeptHead& head) { head.has_hand = 2; },
+      [](KeptHead& head) { head.pieces[0] = 8; },                 [](KeptHead& head) { head.pieces[1] = kPiece_layers; },   [](KeptHead& head) { head.pieces[KeptHead::kMostPieces - 1] = kPiece_notes; }};
+  for (const auto& damage : damages) {
+    Crashes all;
+    const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    all.now().turn();
+    CHECK_EQ(all.held(), 1u);
+    {
+      KeptMemory& memory = all.now()->kept().memory();
+      const Damage undone(memory);
+      damage(memory.head());
+      CHECK_EQ(all.crash(), "it is damaged");
+    }
+    CHECK_EQ(all.counts.lost, 1u);
+    const Peer next = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    all.now().turn();
+    CHECK_EQ(all.held(), 1u);
+  }
+}
+
+TEST("whatever is damaged in the memory of a process that has ended, the next one serves") {
+  std::minstd_rand random(14);
+  for (int round = 0; round < 120; ++round) {
+    Crashes all;
+    const Peer web = Peer::tcp(all.now().port(ShardRig::kClientWs));
+    web.send(websocket_upgrade());
+    all.now().hear(web, "101");
+    const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
+    secure.send("?");
+    all.now().hear(secure, "!");
+    const Peer phone = register_alice(all.now(), all.core, Transport::tcp), datagrams = register_alice(all.now(), all.core, Transport::udp);
+    {
+      KeptMemory& memory = all.now()->kept().memory();
+      Damage damage(memory);
+      for (uint32_t slot = 1; slot < memory.head().slots; ++slot) {
+        const Flow& flow = *memory.flow(slot);
+        memory.hand()->will_read(slot, flow.generation, memory.hand()->room + slot);
+        memory.hand()->will_write(slot, flow.generation, flow.octets_sent, Text());
+      }
+      for (unsigned left = 1 + random() % 4; left > 0; --left) damage.scatter(random);
+      all.crash();
+    }
+    const Peer next = Peer::tcp(all.now().port(ShardRig::kClientTcp));
+    next.send(Request{.method = "OPTIONS", .number = 77, .transport = "TCP"}.text());
+    CHECK(holds(all.now().hear(all.core, "Call-ID: c77"), "OPTIONS"));
+  }
 }
 
 TEST("memory of another version, of another shard, or damaged, loses the connections and nothing else") {

@@ -102,6 +102,7 @@ struct NumberedTls final : TlsSession {
     }
     for (size_t end = wire.find('|'); opened && end != Text::npos; end = wire.find('|')) {
       if (wire[0] != static_cast<char>('a' + numbers->in++ % 26)) return TlsResult::failed;
+      if (const auto meanwhile = std::exchange(while_opening, nullptr)) meanwhile();
       size += wire.substr(1, end - 1).copy(plain + size, room - size);
       wire.remove_prefix(end + 1);
     }
@@ -126,6 +127,8 @@ struct NumberedTls final : TlsSession {
   }
   // Once, when a record has its number.
   static inline std::function<void()> while_sealing;
+  // The same for one that has come.
+  static inline std::function<void()> while_opening;
   Numbers own;
   Numbers* numbers = &own;
   bool opened = false;

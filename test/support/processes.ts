@@ -44,6 +44,17 @@ function areAll(pid: number, state: string): boolean {
   }
 }
 
+/** The numbers of the system calls in which its threads are or were stopped, as far as the kernel tells. */
+export function callsOf(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    try {
+      return [Number(readFileSync(`/proc/${pid}/task/${thread}/syscall`, "latin1").split(" ")[0])];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** Whether it has not worked for a while, nor had to wait for a processor: all its threads wait for something else. */
 export async function isAsleep(pid: number): Promise<boolean> {
   const before = ticksOf(pid);

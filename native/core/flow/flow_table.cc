@@ -12,6 +12,7 @@ void FlowTable::live_in(KeptMemory& memory) noexcept {
   SLUICE_INVARIANT(slabs_.empty());
   kept_ = &memory;
   head_ = &memory.head();
+  hand_ = memory.make_hand();
   head_->slots = 0;
   head_->generation = generation_;
 }

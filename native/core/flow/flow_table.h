@@ -101,6 +101,8 @@ class FlowTable {
   bool is_kept(uint32_t slot) const noexcept { return slot < kept_slots_; }
   // Where the turn stands, for whoever must go on after a crash.
   KeptHead& head() noexcept { return *head_; }
+  // What is in hand with their sockets; nullptr: nobody would go on with it.
+  KeptHand* hand() noexcept { return hand_; }
 
   // The caller has checked SourceShares for room. Sets `kind` and `remote`; adds a UDP flow to the index.
   uint32_t open(FlowKind kind, const Address& remote, uint16_t listener) noexcept;
@@ -181,6 +183,7 @@ class FlowTable {
   uint32_t kept_slots_ = 0;      // that have a place there
   KeptHead nobody_;  // reads it
   KeptHead* head_ = &nobody_;
+  KeptHand* hand_ = nullptr;
   std::vector<uint32_t> index_;  // UDP buckets
   uint32_t next_fresh_ = 1;
   uint32_t free_ = 0;

@@ -39,7 +39,7 @@ bool is_unfinished(const StreamLayer& layer) noexcept { return layer.record != n
 uint64_t kept_layout() noexcept {
   const size_t places[] = {sizeof(Flow), offsetof(Flow, remote), offsetof(Flow, listener), offsetof(Flow, generation), offsetof(Flow, last_seen), offsetof(Flow, birth), offsetof(Flow, died),
                           offsetof(Flow, chain), offsetof(Flow, supervise), offsetof(Flow, pings), offsetof(Flow, kind), offsetof(Flow, state), offsetof(Flow, flags), offsetof(Flow, marks),
-                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead), offsetof(KeptHead, batch), offsetof(KeptHead, taken), offsetof(KeptHead, waiting),
+                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead), offsetof(KeptHead, has_hand), sizeof(KeptHand), offsetof(KeptHand, reads), offsetof(KeptHand, writes), offsetof(KeptHand, room), offsetof(KeptHead, batch), offsetof(KeptHead, taken), offsetof(KeptHead, waiting),
                           sizeof(KeptLayer), offsetof(KeptLayer, tls), sizeof(KeptNotes), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)};
   return crc32c(0, places, sizeof places);
 }

@@ -16,8 +16,10 @@ constexpr uint64_t kKeptMagic = 0x5357'4f4c'4654'504b;
 // Nothing of it takes memory before that is promised, so there is room for every slot that a token can name.
 constexpr size_t kKeptLayersAt = (20 << 10) + size_t{FlowTable::kMostSlots} * KeptMemory::kFlowOctets;
 constexpr size_t kKeptNotesAt = kKeptLayersAt + size_t{FlowTable::kMostSlots} * sizeof(KeptLayer);
-constexpr size_t kKeptOctets = kKeptNotesAt + size_t{FlowTable::kMostSlots} * sizeof(KeptNotes);
-static_assert(sizeof(Flow) == KeptMemory::kFlowOctets && sizeof(KeptHead) <= 20 << 10);
+constexpr size_t kKeptHandAt = kKeptNotesAt + size_t{FlowTable::kMostSlots} * sizeof(KeptNotes);
+constexpr size_t kKeptOctets = kKeptHandAt + sizeof(KeptHand);
+static_assert(sizeof(Flow) == KeptMemory::kFlowOctets && sizeof(KeptHead) <= 20 << 10 && KeptLayer::kMostTls == KeptWrite::kMostTls);
+static_assert(kKeptHandAt % 4096 == 0 && sizeof(KeptHand) % 4096 == 0);
 
 }  // namespace
 
@@ -40,7 +42,23 @@ std::unique_ptr<KeptMemory> KeptMemory::read(int fd, uint64_t layout, const char
   if (found->memory_.read(fd) != 0) return fault = "it cannot be mapped", nullptr;
   if (found->memory_.size() != kKeptOctets) return fault = "it has another size", nullptr;
   if (found->head().magic != kKeptMagic || found->head().layout != layout) return fault = "another version has written it", nullptr;
+  if (!found->is_sound(fd)) return fault = "it is damaged", nullptr;
   return found;
+}
+
+// All that the head names has been promised, and so is there. What is not there must not be touched, and a damaged number would name gigabytes of it.
+bool KeptMemory::is_sound(int fd) const noexcept {
+  struct stat status {};
+  const KeptHead& said = head();
+  if (fstat(fd, &status) != 0 || said.slots > FlowTable::kMostSlots || said.has_hand > 1) return false;
+  const uint32_t last = (said.slots + kKeptPiece - 1) / kKeptPiece;
+  size_t octets = kHeadOctets + size_t{last} * kKeptPiece * kFlowOctets + (said.has_hand ? sizeof(KeptHand) : 0);
+  for (uint32_t i = 0; i < KeptHead::kMostPieces; ++i) {
+    const uint8_t has = said.pieces[i];
+    if (has != 0 && (i >= last || has > (kPiece_layers | kPiece_notes))) return false;
+    octets += (has & kPiece_layers ? kKeptPiece * sizeof(KeptLayer) : 0) + (has & kPiece_notes ? kKeptPiece * sizeof(KeptNotes) : 0);
+  }
+  return octets <= static_cast<size_t>(status.st_blocks) * 512;
 }
 
 bool KeptMemory::is(int file) const noexcept {
@@ -54,6 +72,13 @@ KeptNotes* KeptMemory::notes(uint32_t slot) const noexcept {
 
 KeptLayer* KeptMemory::layer(uint32_t slot) const noexcept {
   return head().pieces[slot / kKeptPiece] & kPiece_layers ? reinterpret_cast<KeptLayer*>(memory_.octets() + kKeptLayersAt + slot * sizeof(KeptLayer)) : nullptr;
+}
+
+KeptHand* KeptMemory::hand() const noexcept { return head().has_hand ? reinterpret_cast<KeptHand*>(memory_.octets() + kKeptHandAt) : nullptr; }
+
+KeptHand* KeptMemory::make_hand() noexcept {
+  if (head().has_hand == 0 && memory_.promise(kKeptHandAt, sizeof(KeptHand)) == 0) head().has_hand = 1;
+  return hand();
 }
 
 Flow* KeptMemory::make_flows(uint32_t slot) noexcept {

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "core/base/shared_memory.h"
+#include "core/flow/kept_hand.h"
 
 namespace sluice {
 
@@ -32,6 +33,7 @@ struct KeptHead {
   uint16_t boot = 0;
   uint8_t shard = 0;
   uint8_t shards = 0;
+  uint8_t has_hand = 0;
   uint8_t pieces[kMostPieces] = {};  // KeptPiece bits: what there is besides the flows
 };
 
@@ -62,7 +64,7 @@ class KeptMemory {
 
   // New and all zero. `most`: octets that it may take. nullptr: `error` is an errno.
   static std::unique_ptr<KeptMemory> make(int& error, size_t most) noexcept;
-  // What a process that has ended left. nullptr: `fault` says why it cannot be read. The descriptor stays the caller's.
+  // What a process that has ended left: no slot and no piece is named in its head for which there is no memory. nullptr: `fault` says why it cannot be read. The descriptor stays the caller's.
   static std::unique_ptr<KeptMemory> read(int fd, uint64_t layout, const char*& fault) noexcept;
 
   int fd() const noexcept { return memory_.file(); }
@@ -74,16 +76,19 @@ class KeptMemory {
   // nullptr: there is none.
   KeptLayer* layer(uint32_t slot) const noexcept;
   KeptNotes* notes(uint32_t slot) const noexcept;
+  KeptHand* hand() const noexcept;
 
   // The same, and a place for it; for flows: of the slot and the others of its piece. nullptr: there is no memory for it.
   Flow* make_flows(uint32_t slot) noexcept;
   KeptLayer* make_layer(uint32_t slot) noexcept;
   KeptNotes* make_notes(uint32_t slot) noexcept;
+  KeptHand* make_hand() noexcept;
 
  private:
   static constexpr size_t kHeadOctets = 20 << 10;
 
   KeptMemory() = default;
+  bool is_sound(int fd) const noexcept;
   bool make_piece(KeptPiece which, uint32_t slot, size_t at, size_t each) noexcept;
 
   SharedMemory memory_;

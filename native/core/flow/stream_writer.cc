@@ -112,6 +112,7 @@ void StreamWriter::write_gathered() noexcept {
   }
   if (by_ring) ring_.run();
   for (const Write& one : writes_) write(one, one.in_ring ? ring_.result(count++) : CallRing::kNotDone);
+  if (KeptHand* const hand = flows_.hand()) hand->has_written();
   // There are hundreds of them, and each could once have held all that a turn sends.
   for (; long_used_ > 0; --long_used_)
     if (long_[long_used_ - 1].capacity() > kKeptLong) long_[long_used_ - 1] = std::vector<char>();
@@ -227,8 +228,9 @@ bool StreamWriter::gather(size_t first) noexcept {
   }
   one.parts = parts_.size() - one.first_part;
   const bool is_full = one.parts + 3 > kMaxParts;
-  // Before its records take numbers that the peer has not seen: from here until all has gone, the count is not the kernel's, so that after a crash
-  // nobody goes on with the connection (revival.cc).
+  // Before its records take numbers that the peer has not seen. From here until all has gone, the count is not the kernel's: after a crash the
+  // connection goes on as it is now if the kernel has taken none of it, and otherwise nobody goes on with it (revival.cc).
+  if (KeptHand* const hand = flows_.hand()) hand->will_write(slot, flow.generation, flow.octets_sent, flow.layer != nullptr && flow.layer->tls ? flow.layer->tls->state() : Text());
   flow.octets_sent += static_cast<uint32_t>(one.octets);
   if (flow.layer != nullptr && flow.layer->tls) {
     Text sealed;

@@ -11,8 +11,9 @@ unsigned JointReads::run(const epoll_event* events, unsigned count) noexcept {
   const unsigned most = static_cast<unsigned>(std::min<size_t>({count, kMost, turn_.places(), left}));
   count_ = 0;
   later_ = 0;
+  hand_ = ground_.flows.hand();
   while (count_ < most && add(events[count_])) ++count_;
-  if (count_ < 2) return ring_.clear(), 0;
+  if (count_ < 2) return ring_.clear(), end(), 0;
   ring_.run();
   for (unsigned i = 0; i < count_; ++i) {
     Read& one = reads_[i];
@@ -47,6 +48,7 @@ bool JointReads::add(const epoll_event& event) noexcept {
   turn_.use_stream(whole);
   later_ += later;
   reads_[count_] = {handle, room, held, 0};
+  if (hand_ != nullptr) hand_->will_read(handle.slot, handle.generation, room + held);
   ring_.read(flow->fd, room + held, most);
   return true;
 }

@@ -19,6 +19,8 @@ constexpr size_t kTlsRead = 32 * 1024;
 
 class JointReads {
  public:
+  static constexpr size_t kLargest = kCoreRead;  // of one read, octets
+
   struct Read {
     FlowHandle flow;
     char* room;      // `held` octets, for what waits in Flow::in, then those received
@@ -30,11 +32,19 @@ class JointReads {
 
   // Reads from the connections of the first events, as many as may be read together; returns how many. 0: read the first one by itself.
   unsigned run(const epoll_event* events, unsigned count) noexcept;
-  const Read& at(unsigned i) const noexcept { return reads_[i]; }
+  // Of them, what read `i` has brought, to be dealt with now.
+  const Read& take(unsigned i) noexcept {
+    if (hand_ != nullptr) hand_->deals_with(i);
+    return reads_[i];
+  }
+  // All of them have been dealt with.
+  void end() noexcept {
+    if (hand_ != nullptr) hand_->has_read();
+  }
 
  private:
   // More together gain nothing.
-  static constexpr unsigned kMost = 32;
+  static constexpr unsigned kMost = KeptHand::kMostReads;
   // What a client may have read in one go. Who has sent more is read again in the next turn, behind the others.
   static constexpr size_t kShare = 8 * 1024;
   // An odd number of cache lines, so that the beginnings of messages do not share sets.
@@ -47,6 +57,7 @@ class JointReads {
   Turn& turn_;
   CallRing& ring_;
   unsigned count_ = 0;
+  KeptHand* hand_ = nullptr;
   size_t later_ = 0;  // room that decrypting what is read will need
   std::array<Read, kMost> reads_;
 };

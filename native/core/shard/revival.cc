@@ -17,11 +17,45 @@ constexpr uint32_t kMostWaiting = 1u << 24;  // the same
 constexpr size_t kLeastRegister = 300;
 constexpr uint8_t kUnfinished = kMark_wants_write | kMark_partial | kMark_resumes | kMark_peer_closed | kMark_closing | kMark_deaf;
 
+template <typename Entry, size_t kMost>
+const Entry* find_in_hand(const Entry (&entries)[kMost], uint32_t from, uint32_t to, FlowHandle flow) noexcept {
+  for (size_t i = from; i < std::min<size_t>(to, kMost); ++i)
+    if (entries[i].slot == flow.slot && entries[i].generation == flow.generation) return &entries[i];
+  return nullptr;
+}
+
+// It was read together with others, and its turn had not come.
+bool was_read(const KeptHand& hand, FlowHandle flow, uint32_t read, Standing& out) noexcept {
+  const KeptRead* const one = find_in_hand(hand.reads, hand.reads_from, hand.reads_to, flow);
+  const size_t octets = read - out.octets_read;
+  if (one == nullptr || one->at > KeptHand::kRoom || octets > JointReads::kLargest || octets > KeptHand::kRoom - one->at) return false;
+  out.unread = Text(hand.room + one->at, octets);
+  return true;
+}
+
+// It was to be written to, and the kernel has taken nothing of that: who uses the number of a record again says it for the first time.
+bool was_unwritten(const KeptHand& hand, FlowHandle flow, uint32_t sent, Standing& out) noexcept {
+  const KeptWrite* const one = find_in_hand(hand.writes, 0, hand.writes_to, flow);
+  if (one == nullptr || one->octets_sent != sent) return false;
+  out.octets_sent = sent;
+  out.tls = Text(one->tls, std::min<size_t>(one->tls_octets, KeptWrite::kMostTls));
+  return true;
+}
+
 }  // namespace
 
-bool is_between_messages(const Flow& flow, uint32_t slot, int fd, const KeptHead& head) noexcept {
-  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || slot == head.reading) return false;
-  return has_counted(fd, (flow.flags & kFlow_dialled) != 0, flow.octets_read, flow.octets_sent);
+// Every number in the memory may be damaged.
+bool is_between_messages(const KeptMemory& memory, uint32_t slot, int fd, Standing& out) noexcept {
+  const Flow& flow = *memory.flow(slot);
+  const bool was_dialled = (flow.flags & kFlow_dialled) != 0;
+  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || slot == memory.head().reading) return false;
+  out = {Text(), Text(), flow.octets_read, flow.octets_sent};
+  if (has_counted(fd, was_dialled, flow.octets_read, flow.octets_sent)) return true;
+  const KeptHand* const hand = memory.hand();
+  uint32_t read = 0, sent = 0;
+  if (hand == nullptr || !count_octets(fd, was_dialled, read, sent)) return false;
+  const FlowHandle handle{slot, flow.generation};
+  return (read == flow.octets_read || was_read(*hand, handle, read, out)) && (sent == flow.octets_sent || was_unwritten(*hand, handle, sent, out));
 }
 
 int receive_left(int channel, std::vector<LeftFlows>& shards) noexcept {
@@ -54,7 +88,6 @@ const char* Revival::take(int memory, const std::vector<MovingFlow>& flows, Revi
   if (before) {
     const KeptHead& head = before->head();
     if (!is_ours(head)) fault = "it is another shard's";
-    if (head.slots > FlowTable::kMostSlots) fault = "it is damaged";
     if (ground_.flows.size() != 0) fault = "this shard has flows of its own";
   }
   if (fault == nullptr) {
@@ -116,7 +149,8 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
   const Flow& from = *memory.flow(one.slot);
   const bool is_sound = from.state == FlowState::open && from.kind == FlowKind::stream && from.generation == one.generation && from.listener < listeners.size() &&
                         is_stream(listeners[from.listener].transport) && (from.flags & kFlow_dialled) == 0 && from.framer.crlf < 4;
-  if (!is_sound || !is_between_messages(from, one.slot, one.fd, head)) return false;
+  Standing standing;
+  if (!is_sound || !is_between_messages(memory, one.slot, one.fd, standing)) return false;
   Flow flow;
   flow.remote = from.remote;
   flow.listener = from.listener;
@@ -124,8 +158,8 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
   flow.generation = from.generation;
   flow.last_seen = from.last_seen;
   flow.birth = from.birth;
-  flow.octets_read = from.octets_read;
-  flow.octets_sent = from.octets_sent;
+  flow.octets_read = standing.octets_read;
+  flow.octets_sent = standing.octets_sent;
   flow.supervise = from.supervise;
   flow.pings = from.pings;
   flow.state = FlowState::open;
@@ -134,14 +168,25 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
   flow.framer.crlf = from.framer.crlf;
   flow.ping_second = from.ping_second;
   flow.messages = from.messages;
-  if (from.layer != nullptr && !has_layer(memory, one, flow)) return false;
-  if (!ground_.flows.place(one.slot, flow)) return forget_belongings(ground_.pool, flow), false;
+  if (from.layer != nullptr && !has_layer(memory, one, standing.tls, flow)) return false;
+  if (!take_unread(flow, standing.unread) || !ground_.flows.place(one.slot, flow)) return forget_belongings(ground_.pool, flow), false;
   connections_.revived(one.slot);
   timers_.arm(one.slot);
+  streams_.goes_on(one.slot);
   return true;
 }
 
-bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept {
+// Read and framed, or opened, in the next turn. False: there is no memory for it.
+bool Revival::take_unread(Flow& flow, Text octets) noexcept {
+  if (octets.empty()) return true;
+  FlowBuffer*& to = flow.layer != nullptr && flow.layer->is_secure ? flow.layer->record : flow.in;
+  if (!append(ground_.pool, to, octets)) return false;
+  flow.octets_read += static_cast<uint32_t>(octets.size());
+  flow.marks |= kMark_resumes;
+  return true;
+}
+
+bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Text tls, Flow& flow) noexcept {
   const KeptLayer* const place = memory.layer(one.slot);
   if (place == nullptr) return false;
   const KeptLayer& from = *place;
@@ -154,8 +199,8 @@ bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& f
   layer->must_have_proxy_header = from.must_have_proxy_header != 0;
   layer->has_handshake_place = layer->stage == Stage::upgrade && (flow.flags & kFlow_core) == 0;
   if (layer->is_secure) {
-    TlsProvider* const tls = connections_.tls();
-    if (tls != nullptr) layer->tls = tls->resume(Text(from.tls, sizeof from.tls));
+    TlsProvider* const provider = connections_.tls();
+    if (provider != nullptr) layer->tls = provider->resume(tls.empty() ? Text(from.tls, sizeof from.tls) : tls);
     if (!layer->tls) return false;
   }
   flow.layer = layer.release();

@@ -7,6 +7,7 @@
 
 #include "core/shard/connections.h"
 #include "core/shard/moving_flow.h"
+#include "core/shard/stream_reader.h"
 #include "core/shard/udp_flows.h"
 
 namespace sluice {
@@ -30,13 +31,21 @@ int receive_memory(int channel) noexcept;
 // What goes on of the marks of a flow.
 constexpr uint8_t kMarksKept = kMark_spoke | kMark_bound;
 
-// Whether all that was read of it has been dealt with, and all that was written has gone: nothing of it was in the memory of the process.
-bool is_between_messages(const Flow& flow, uint32_t slot, int fd, const KeptHead& head) noexcept;
+// How a connection goes on.
+struct Standing {
+  Text unread;  // taken from the socket, and nobody has looked at it; in kept memory
+  Text tls;     // instead of what its layer says: records have been sealed since, of which nothing has been sent
+  uint32_t octets_read = 0;
+  uint32_t octets_sent = 0;
+};
+
+// Whether all that was read of it has been dealt with, and all that was written has gone: nothing of it was in the memory of the process alone.
+bool is_between_messages(const KeptMemory& memory, uint32_t slot, int fd, Standing& out) noexcept;
 
 class Revival {
  public:
-  Revival(Ground& ground, FlowTimers& timers, FlowEnds& ends, UdpFlows& udp_flows, Connections& connections) noexcept
-      : ground_(ground), timers_(timers), ends_(ends), udp_flows_(udp_flows), connections_(connections) {}
+  Revival(Ground& ground, FlowTimers& timers, FlowEnds& ends, UdpFlows& udp_flows, Connections& connections, StreamReader& streams) noexcept
+      : ground_(ground), timers_(timers), ends_(ends), udp_flows_(udp_flows), connections_(connections), streams_(streams) {}
   Revival(const Revival&) = delete;
   Revival& operator=(const Revival&) = delete;
 
@@ -55,11 +64,12 @@ class Revival {
   bool is_ours(const KeptHead& head) const noexcept;
   Fate fate_of(const KeptMemory* memory, uint32_t slot) noexcept;
   bool goes_on_as(const KeptMemory& memory, uint32_t slot) noexcept;
-  bool takes_layer(const KeptMemory& memory, uint32_t slot) noexcept;
+  bool takes_layer(const KeptMemory& memory, uint32_t slot, Text tls) noexcept;
+  bool take_unread(Flow& flow, Text octets) noexcept;
   Fate follow_udp(const KeptMemory* memory, uint32_t slot) noexcept;
   void take_udp(const KeptMemory& memory, uint32_t slot) noexcept;
   uint32_t count_unanswered(const KeptMemory& memory) noexcept;
-  bool has_layer(const KeptMemory& memory, const MovingFlow& one, Flow& flow) noexcept;
+  bool has_layer(const KeptMemory& memory, const MovingFlow& one, Text tls, Flow& flow) noexcept;
   void take_notes(const KeptMemory& memory, uint32_t slot) noexcept;
   void refuse(const MovingFlow& one) noexcept;
 
@@ -68,6 +78,7 @@ class Revival {
   FlowEnds& ends_;
   UdpFlows& udp_flows_;
   Connections& connections_;
+  StreamReader& streams_;
 };
 
 }  // namespace sluice

@@ -63,7 +63,7 @@ Shard::Shard(EdgeConfig config, const KeyRing& keys, int32_t* records, int32_t* 
       object_shares_(derive(ground_.config.table_key, "object shares")),
       handover_({ground_, crossing_, upstreams_, admission_, object_events_, responder_, remembered_, timers_, ends_, udp_flows_, connections_, core_sender_, streams_, object_, registering_, proxying_}),
       followers_(ground_, timers_, connections_, streams_),
-      revival_(ground_, timers_, ends_, udp_flows_, connections_) {}
+      revival_(ground_, timers_, ends_, udp_flows_, connections_, streams_) {}
 
 Shard::~Shard() noexcept {
   if (!frozen_) ground_.kept.stop(true);
@@ -355,8 +355,11 @@ void Shard::keep_notes() noexcept {
 
 int Shard::keep(int channel, size_t most) noexcept {
   const int error = ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards, most);
-  if (error == 0) ends_.notes().watch();
-  return error;
+  if (error != 0) return error;
+  ends_.notes().watch();
+  static_assert(KeptHand::kRoom == Turn::kStreamArena);
+  if (KeptHand* const hand = ground_.flows.hand()) turn_.read_into(hand->room);
+  return 0;
 }
 
 void Shard::send_and_close() noexcept {

@@ -74,10 +74,14 @@ void StreamReader::fetch(const epoll_event* events, unsigned count) noexcept {
 unsigned StreamReader::readable(const epoll_event* events, unsigned count) noexcept {
   const unsigned together = joint_.run(events, count);
   for (unsigned i = 0; i < together; ++i) {
-    ground_.kept.reads(joint_.at(i).flow.slot);
-    take(joint_.at(i));
+    const JointReads::Read& read = joint_.take(i);
+    ground_.kept.reads(read.flow.slot);
+    take(read);
   }
-  if (together > 0) ground_.kept.reads(0);
+  if (together > 0) {
+    joint_.end();
+    ground_.kept.reads(0);
+  }
   return together;
 }
 
@@ -130,6 +134,16 @@ void StreamReader::resume() noexcept {
   while (!resumes_.empty() && !turn_.full()) {
     const FlowHandle handle = resumes_.back();
     Flow* flow = ground_.flows.find(handle);
+    if (flow != nullptr && has_records(*flow)) {
+      const Text records = flow->layer->record->text();
+      if (turn_.stream_room(records.size() + kTlsSlack) == nullptr) return;
+      resumes_.pop_back();
+      flow->marks &= static_cast<uint8_t>(~kMark_resumes);
+      ground_.kept.reads(handle.slot);
+      decrypt(handle.slot, records);
+      ground_.kept.reads(0);
+      continue;
+    }
     if (flow == nullptr || (flow->marks & kMark_resumes) == 0 || (flow->marks & (kMark_deaf | kMark_closing)) || flow->in == nullptr) {
       resumes_.pop_back();
       continue;
@@ -146,6 +160,12 @@ void StreamReader::resume() noexcept {
     deliver(handle.slot, room, held);
     ground_.kept.reads(0);
   }
+}
+
+// Left by a process that has crashed: records that it had read and not opened.
+bool StreamReader::has_records(const Flow& flow) noexcept {
+  const bool resumes = (flow.marks & kMark_resumes) != 0 && (flow.marks & (kMark_deaf | kMark_closing)) == 0;
+  return resumes && flow.in == nullptr && flow.layer != nullptr && flow.layer->is_secure && flow.layer->record != nullptr;
 }
 
 void StreamReader::deliver(uint32_t slot, char* data, size_t size) noexcept {

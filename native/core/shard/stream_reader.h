@@ -45,6 +45,7 @@ class StreamReader {
   ssize_t receive_into(uint32_t slot, char* room, size_t most) noexcept;
   bool has_received(uint32_t slot, ssize_t n, int error) noexcept;
   void take(const JointReads::Read& read) noexcept;
+  static bool has_records(const Flow& flow) noexcept;
   void deliver(uint32_t slot, char* data, size_t size) noexcept;
   void frame(uint32_t slot, char* data, size_t size) noexcept;
   void keep_unfinished(uint32_t slot, Text rest, bool whole) noexcept;

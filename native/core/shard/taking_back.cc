@@ -35,7 +35,7 @@ void Revival::take_back(int memory, const std::vector<MovingFlow>& flows, const 
   std::unique_ptr<KeptMemory> after;
   // The keeper may not have heard of another one than ours.
   if (memory >= 0 && !ground_.kept.is_memory(memory)) after = KeptMemory::read(memory, kept_layout(), fault);
-  if (after && (!is_ours(after->head()) || after->head().slots > FlowTable::kMostSlots)) after.reset();
+  if (after && !is_ours(after->head())) after.reset();
   connections_.share_descriptors(true);  // the kernel may not have closed those of the other process yet; until resume()
   std::vector<MovingFlow> fresh;
   for (const MovingFlow& one : flows) {
@@ -81,35 +81,39 @@ Revival::Fate Revival::fate_of(const KeptMemory* memory, uint32_t slot) noexcept
 bool Revival::goes_on_as(const KeptMemory& memory, uint32_t slot) noexcept {
   Flow& own = ground_.flows.at(slot);
   const Flow& from = *memory.flow(slot);
-  if (from.kind != FlowKind::stream || from.state != FlowState::open || from.framer.crlf >= 4 || !is_between_messages(from, slot, own.fd, memory.head())) return false;
-  if ((from.layer == nullptr) != (own.layer == nullptr) || (own.layer != nullptr && !takes_layer(memory, slot))) return false;
+  if (from.kind != FlowKind::stream || from.state != FlowState::open || from.framer.crlf >= 4) return false;
+  Standing standing;
+  if (!is_between_messages(memory, slot, own.fd, standing)) return false;
+  if ((from.layer == nullptr) != (own.layer == nullptr) || (own.layer != nullptr && !takes_layer(memory, slot, standing.tls))) return false;
   give_back(ground_.pool, own.in);
   own.out.clear(ground_.pool);
   own.framer = FramerState{};
   own.framer.crlf = from.framer.crlf;
   own.last_seen = from.last_seen;
-  own.octets_read = from.octets_read;
-  own.octets_sent = from.octets_sent;
+  own.octets_read = standing.octets_read;
+  own.octets_sent = standing.octets_sent;
   own.supervise = from.supervise;
   own.pings = from.pings;
   own.ping_second = from.ping_second;
   own.messages = from.messages;
   own.flags = from.flags;
   own.marks = from.marks & kMarksKept;
+  if (!take_unread(own, standing.unread)) return false;
   connections_.taken_back(slot);
+  streams_.goes_on(slot);
   return true;
 }
 
 // Not in the middle of a handshake.
-bool Revival::takes_layer(const KeptMemory& memory, uint32_t slot) noexcept {
+bool Revival::takes_layer(const KeptMemory& memory, uint32_t slot, Text tls) noexcept {
   StreamLayer& own = *ground_.flows.at(slot).layer;
   const KeptLayer* const place = memory.layer(slot);
   if (place == nullptr) return false;
   const KeptLayer& from = *place;
   if (from.is_unfinished != 0 || from.generation != ground_.flows.at(slot).generation || from.stage != static_cast<uint8_t>(own.stage) || (from.is_secure != 0) != own.is_secure) return false;
   if (own.is_secure) {
-    TlsProvider* const tls = connections_.tls();
-    own.tls = tls == nullptr ? nullptr : tls->resume(Text(from.tls, sizeof from.tls));
+    TlsProvider* const provider = connections_.tls();
+    own.tls = provider == nullptr ? nullptr : provider->resume(tls.empty() ? Text(from.tls, sizeof from.tls) : tls);
     if (!own.tls) return false;
   }
   give_back(ground_.pool, own.record);

@@ -32,6 +32,7 @@ struct CustomReply {
 class Turn {
  public:
   static constexpr size_t kDatagram = 65'536;
+  static constexpr size_t kStreamArena = 2u << 20;
 
   // `records` and `verdicts` hold batch_size rows and outlive this. With `home` a message that needs the object path costs thirty times as
   // much as one decided by numbers, and the shard checks the time only between batches. So batches are small, and grow while none needs it.
@@ -42,7 +43,14 @@ class Turn {
         records_(records),
         verdicts_(verdicts),
         datagrams_(new char[k_batch_size * kDatagramStride]),
-        streams_(new char[kStreamArena]) {}
+        own_streams_(new char[kStreamArena]),
+        streams_(own_streams_.get()) {}
+
+  // Between turns: what is read from connections comes to lie there, in kStreamArena octets that outlive this.
+  void read_into(char* arena) noexcept {
+    own_streams_.reset();
+    streams_ = arena;
+  }
 
   // Discards every octet and item of the previous turn.
   void begin() noexcept {
@@ -105,7 +113,7 @@ class Turn {
   void use_datagrams(unsigned count) noexcept { datagrams_used_ += count; }
 
   // Room for octets of a stream; nullptr: none left in this turn.
-  char* stream_room(size_t octets) noexcept { return kStreamArena - streams_used_ < octets ? nullptr : streams_.get() + streams_used_; }
+  char* stream_room(size_t octets) noexcept { return kStreamArena - streams_used_ < octets ? nullptr : streams_ + streams_used_; }
   void use_stream(size_t octets) noexcept { streams_used_ += octets; }
 
   // A handshake costs as much as hundreds of messages: allow a few per batch, so that established flows need not wait for all of them.
@@ -125,7 +133,6 @@ class Turn {
 
  private:
   static constexpr size_t kDatagramStride = kDatagram + 17 * 64;  // an odd number of cache lines, so that slots do not share sets
-  static constexpr size_t kStreamArena = 2u << 20;
   static constexpr unsigned kHandshakes = 2;
   static constexpr unsigned kNumberBatch = 24;
 
@@ -137,7 +144,8 @@ class Turn {
   int32_t* records_;
   int32_t* verdicts_;
   std::unique_ptr<char[]> datagrams_;
-  std::unique_ptr<char[]> streams_;
+  std::unique_ptr<char[]> own_streams_;
+  char* streams_;
   unsigned datagrams_used_ = 0;  // places that hold this turn's octets
   size_t streams_used_ = 0;
   unsigned handshakes_left_ = 0;
