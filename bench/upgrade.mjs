@@ -20,6 +20,8 @@ import { OUT } from "./lib/tools.mjs";
 
 const TAKEN = "upgrade: another process has taken over";
 const STEPS = "upgrade: milliseconds from when the first shard stopped";
+/** Of a stop, between two of these steps: its name, and the step that ends it. */
+const STAGES = { stops: "stopped", "waits for the others": "allStopped", "last changes": "commonsSent", image: "written", sends: "sent", "on the way": "arrived", "takes over": "taken", "waits again": "allTaken" };
 const OVER = /all is handed over|the upgrade failed|upgrade refused/;
 /** Between the end of one upgrade and the beginning of the next. */
 const PAUSE_MS = 300;
@@ -52,6 +54,11 @@ const rows = results.map(({ legs, calm, upgraded }) => {
   return [legs, `${stops.length} of ${targets.length}`, upgraded.closed, upgraded.lost, upgraded.mismatched, upgraded.held, ms(upgraded.p50_us), ms(upgraded.p99_us), ms(upgraded.max_us), ms(calm.max_us), fixed(median(stops)), fixed(stops.at(-1)), mib(upgraded.before), mib(upgraded.peak), upgraded.descriptorsBefore, upgraded.descriptorsPeak];
 });
 console.log(`\n${args.flows} flows, ${args.rate} exchanges a second, ${targets.length} upgrades in a row\n${table(header, rows)}`);
+for (const { legs, upgraded } of results) {
+  const all = upgraded.steps.flatMap((steps) => stagesOf(steps)).flat();
+  const stages = Object.keys(STAGES).map((name) => [name, all.filter((one) => one.name === name).map(({ ms }) => ms).sort((a, b) => a - b)]);
+  console.log(`\n${legs}: stages of all stops, ms\n${table(["stage", "median", "most"], stages.map(([name, ms]) => [name, fixed(median(ms)), fixed(ms.at(-1) ?? NaN)]))}`);
+}
 save(args.out, { settings: args, results });
 process.exitCode = results.every(({ upgraded }) => upgraded.closed + upgraded.lost + upgraded.mismatched === 0 && upgraded.upgrades.length === targets.length && upgraded.held === Number(args.hold)) ? 0 : 1;
 
@@ -81,7 +88,8 @@ async function run(legs, upgrades) {
     await sleep(PAUSE_MS);
     const now = { ...seen, ...soFar, ...upgradesIn(edge.log) };
     const [taken, steps] = [now.upgrades.at(time), now.steps[time] ?? {}];
-    console.log(`upgrade ${time + 1} of ${upgrades.length}: ${taken === undefined ? "did not happen" : `${fixed(taken.stoppedMs)} ms`}; so far lost ${soFar.lost}, wrong ${soFar.mismatched}, flows closed ${soFar.closed}, calls up ${soFar.held} ${JSON.stringify(steps)}`);
+    console.log(`upgrade ${time + 1} of ${upgrades.length}: ${taken === undefined ? "did not happen" : `${fixed(taken.stoppedMs)} ms`}; so far lost ${soFar.lost}, wrong ${soFar.mismatched}, flows closed ${soFar.closed}, calls up ${soFar.held}`);
+    for (const [shard, stages] of stagesOf(steps).entries()) console.log(`  shard ${shard}, ms: ${stages.map(({ name, ms, work }) => `${name} ${fixed(ms)}${work === undefined ? "" : ` (works ${fixed(work)})`}`).join(", ")}`);
     save(args.out, { settings: args, results, unfinished: { legs, ...now } });
   }
   if (upgrades.length > 0) end();
@@ -95,6 +103,23 @@ async function run(legs, upgrades) {
 function upgradesIn(log) {
   const [upgrades, steps] = [TAKEN, STEPS].map((words) => lines(log, words).map((line) => JSON.parse(line)));
   return { upgrades, steps: steps.map(({ shards, cpu }) => ({ shards, cpu })) };
+}
+
+/** How long each stage of a stop took, of each shard, and how much of that its thread worked: the rest it waited for others, or for a processor. */
+function stagesOf({ shards = [], cpu = [] }) {
+  return shards.map((steps, shard) => {
+    let [before, worked] = [0, 0];
+    return Object.entries(STAGES).flatMap(([name, step]) => {
+      if (steps[step] === undefined) return [];
+      const ms = steps[step] - before;
+      before = steps[step];
+      const work = cpu[shard]?.[step];
+      // The other process counts its own work from the last pieces that came ahead of the stop.
+      const own = work === undefined ? undefined : step === "arrived" ? work : work - worked;
+      worked = work ?? worked;
+      return [{ name, ms, work: own }];
+    });
+  });
 }
 
 function lead(folder) {
