@@ -111,7 +111,6 @@ test.each<readonly [string, Settings]>([
   expect(await crashAtRest(home.server)).toMatchObject({ lost: 0, messages: 0, requests: 0 });
 });
 
-// A loop that keeps 96 exchanges under way, so that a kill finds the process in the middle of its work. It repeats nothing.
 // Between a joint system call and what comes of it: the thread is stopped when it leaves the call, and never goes on.
 test("kill -9 in the middle of one system call for many connections: at most the one in hand is lost, and what the others had sent is not", LIMIT, async () => {
   const [listener, inner, core] = [hostPort("127.0.0.1", await freePort()), hostPort("127.0.0.1", await freePort()), hostPort("127.0.0.1", await freePort())];
@@ -129,6 +128,7 @@ test("kill -9 in the middle of one system call for many connections: at most the
   }
 });
 
+// A loop that keeps 96 exchanges under way, so that a kill finds the process in the middle of its work. It repeats nothing.
 test.each([
   ["udp", "register"],
   ["udp", "terminate"],
