@@ -21,7 +21,7 @@ interface Line {
  */
 export class HtdigestUsers {
   readonly #text: string;
-  /** Where lines begin, plus one, by the hash of user and realm, with linear probing: those of one user are in the order of the file. 0: empty. */
+  /** Where lines begin, plus one, by the hash of user and realm, with linear probing; of a user's lines for one algorithm, the last. 0: empty. */
   readonly #places: Int32Array;
   /** Where the next line begins, and its number. */
   #at = 0;
@@ -59,7 +59,7 @@ export class HtdigestUsers {
     const key = `${user}:${realm}:`;
     if (user === "" || user.includes(":") || key.includes("\n")) return undefined;
     let found: Ha1s | undefined;
-    for (const ha1 of this.#ha1sOf(key)) found = { ...found, [algorithmOf(ha1.length)]: ha1.toLowerCase() };
+    for (const { ha1 } of this.#linesOf(key)) found = { ...found, [algorithmOf(ha1.length)]: ha1.toLowerCase() };
     return found;
   }
 
@@ -75,7 +75,7 @@ export class HtdigestUsers {
     for (let at = 0, count = 1; at < text.length; count += 1) {
       const end = this.#endOf(at);
       const line = this.#lineIn(at, end);
-      if (line !== undefined && algorithms.includes(algorithmOf(line.end - line.ha1))) {
+      if (line !== undefined && algorithms.includes(algorithmOf(line.end - line.ha1)) && this.#counts(line)) {
         lines += `${text.slice(at, line.realm - 1)}\n${text.slice(line.realm, line.ha1 - 1)}\n${text.slice(line.ha1, line.end)}\n`;
       }
       at = end + 1;
@@ -119,23 +119,35 @@ export class HtdigestUsers {
       throw new Error(`user:realm:HA1 with 32 or 64 hexadecimal digits in line ${this.#number}`);
     }
     const key = text.slice(begin, ha1);
-    const known = [...this.#ha1sOf(key)].map(({ length }) => algorithmOf(length));
+    const known = [...this.#linesOf(key)];
+    const replaced = known.find((one) => one.ha1.length === size);
     if (known.length === 0) this.#count += 1;
-    if (!known.includes(algorithm)) this.#having[algorithm] += 1;
-    let place = this.#placeOf(key);
-    while (this.#places[place] !== 0) place = this.#after(place);
-    this.#places[place] = begin + 1;
+    if (replaced === undefined) this.#having[algorithm] += 1;
+    this.#places[replaced?.place ?? this.#freePlaceFor(key)] = begin + 1;
   }
 
   /** `key`: user and realm, each with its colon. */
-  *#ha1sOf(key: string): Generator<string> {
+  *#linesOf(key: string): Generator<{ readonly place: number; readonly ha1: string }> {
     for (let place = this.#placeOf(key); this.#places[place] !== 0; place = this.#after(place)) {
       const begin = (this.#places[place] ?? 0) - 1;
       if (!this.#text.startsWith(key, begin)) continue;
       const line = this.#lineIn(begin, this.#endOf(begin));
       // Else its realm only begins like this one.
-      if (line?.ha1 === begin + key.length) yield this.#text.slice(line.ha1, line.end);
+      if (line?.ha1 === begin + key.length) yield { place, ha1: this.#text.slice(line.ha1, line.end) };
     }
+  }
+
+  /** Whether no later line takes its place. */
+  #counts({ begin, ha1 }: Line): boolean {
+    let place = this.#placeOf(this.#text.slice(begin, ha1));
+    while (this.#places[place] !== 0 && this.#places[place] !== begin + 1) place = this.#after(place);
+    return this.#places[place] !== 0;
+  }
+
+  #freePlaceFor(key: string): number {
+    let place = this.#placeOf(key);
+    while (this.#places[place] !== 0) place = this.#after(place);
+    return place;
   }
 
   #placeOf(key: string): number {
