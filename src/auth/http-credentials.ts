@@ -1,6 +1,6 @@
 /**
  * Users from an external HTTP server: POST of `{"user", "realm"}`, answered 200 with `{"MD5": HA1, "SHA-256": HA1}`, one of them
- * at least, or 404. An answer is cached for its `Cache-Control: max-age`, and not at all without one (RFC 9111 5.2.2.1).
+ * at least, or 404. An answer is cached for its `Cache-Control: max-age`, less its age, and not at all without one (RFC 9111 4.2, 5.2.2.1).
  */
 import { isUtf8 } from "node:buffer";
 import { CredentialsUnavailable, type CredentialStore, type FoundUser, type Ha1s } from "./credential-store.js";
@@ -58,6 +58,8 @@ export class HttpCredentials implements CredentialStore {
   }
 
   async #ask(question: string): Promise<Answer> {
+    // The server may have looked him up at once, and answered late (RFC 9111 4.2.3).
+    const asked = performance.now();
     try {
       const response = await fetch(this.#url, {
         method: "POST",
@@ -69,7 +71,7 @@ export class HttpCredentials implements CredentialStore {
       const text = await bodyOf(response);
       if (response.status !== 200 && response.status !== 404) throw new Error(`it answered ${response.status}`);
       const ha1s = response.status === 200 ? readAnswer(text) : undefined;
-      const answer = { ha1s, until: performance.now() + maxAge(response.headers.get("cache-control")) * 1_000 };
+      const answer = { ha1s, until: asked + freshSeconds(response.headers) * 1_000 };
       this.#keep(question, answer);
       return answer;
     } catch (error) {
@@ -109,9 +111,13 @@ function readAnswer(text: string): Ha1s {
   return Object.fromEntries(found);
 }
 
-function maxAge(cacheControl: string | null): number {
-  if (cacheControl === null || /no-store|no-cache/i.test(cacheControl)) return 0;
-  return Math.min(Number(/max-age=(\d{1,9})/i.exec(cacheControl)?.[1] ?? 0), MAX_KEPT_SECONDS);
+function freshSeconds(headers: Headers): number {
+  const cacheControl = headers.get("cache-control") ?? "";
+  if (/no-store|no-cache/i.test(cacheControl)) return 0;
+  // Of several lifetimes the first counts, of several ages as well (RFC 9111 4.2.1, 5.1); "x-max-age" is something else.
+  const lifetime = Number(/(?:^|[\s,])max-age=(\d+)/i.exec(cacheControl)?.[1] ?? 0);
+  const age = Number(/^\d+/.exec(headers.get("age") ?? "")?.[0] ?? 0);
+  return Math.max(0, Math.min(lifetime, MAX_KEPT_SECONDS) - age);
 }
 
 function utf8(octets: string): string {

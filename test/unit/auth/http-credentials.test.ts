@@ -61,3 +61,43 @@ test("only a bounded number of lookups wait, and the rest are refused at once", 
   server.closeAllConnections();
   await Promise.all(all);
 });
+
+test("AU-9 an answer is kept for what its age leaves of its lifetime, counted from the question", async () => {
+  const lateMs = 300;
+  const headers: Record<string, Record<string, string>> = {
+    plain: { "cache-control": "private, max-age=60" },
+    aged: { "cache-control": "max-age=60", age: "50" },
+    old: { "cache-control": "max-age=60", age: "61" },
+    endless: { "cache-control": "max-age=99999999999999999999" },
+    extended: { "cache-control": "x-max-age=60" },
+    negative: { "cache-control": "max-age=-60" },
+    quoted: { "cache-control": 'max-age="60"' },
+    several: { "cache-control": "max-age=5,max-age=60" },
+    shared: { "cache-control": "s-maxage=60" },
+    never: { "cache-control": "max-age=60, no-store" },
+    bad: { "cache-control": "max-age=60", age: "-1" },
+  };
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => {
+      const { user } = JSON.parse(Buffer.concat(parts).toString()) as { user: string };
+      setTimeout(() => response.writeHead(200, headers[user]).end(JSON.stringify({ MD5: "0".repeat(32) })), lateMs);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  onTestFinished(() => void server.closeAllConnections());
+  const credentials = new HttpCredentials(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, NEVER_MS);
+  const most: Record<string, number> = { plain: 60, aged: 10, endless: 3_600, several: 5, bad: 60 };
+  await Promise.all(
+    Object.keys(headers).map(async (user) => {
+      const began = performance.now();
+      const keepMs = (await credentials.find(user, "example.com"))?.keepMs ?? Number.NaN;
+      const seconds = most[user] ?? 0;
+      expect(keepMs, user).toBeLessThanOrEqual(Math.max(0, seconds * 1_000 - lateMs + 10));
+      expect(keepMs, user).toBeGreaterThanOrEqual(Math.max(0, seconds * 1_000 - (performance.now() - began) - 10));
+    }),
+  );
+});
