@@ -302,6 +302,21 @@ TEST("a record that was sealed when the process ended has not been sent: its num
   CHECK(old.until([&] { return &all.now() != &old; }));
 }
 
+TEST("keys that are kept while a record is written are forgotten when it has gone") {
+  Crashes all;
+  const Peer secure = Peer::tcp(all.now().port(ShardRig::kClientTls));
+  secure.send("?");
+  all.now().hear(secure, "!");
+  const KeptWrite& write = all.now()->kept().memory().hand()->writes[0];
+  bool was_there = false;
+  NumberedTls::while_sealing = [&] { was_there = Text(write.tls, sizeof write.tls).find_first_not_of('\0') != Text::npos; };
+  secure.send("a\r\n\r\n|");
+  all.now().hear(secure, "|");
+  CHECK(was_there);
+  CHECK_EQ(write.generation, all.now().flow(FlowKind::stream).generation);
+  CHECK(Text(write.tls, sizeof write.tls).find_first_not_of('\0') == Text::npos);
+}
+
 TEST("a connection of which a part was written when the process ended is closed and counted") {
   Crashes all;
   const Peer phone = Peer::tcp(all.now().port(ShardRig::kClientTcp));

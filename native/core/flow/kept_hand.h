@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/base/bytes.h"
 
@@ -51,8 +52,10 @@ struct KeptHand {
     ++reads_to;
     in_order();
   }
-  // What this one and those in front of it have read is dealt with from now on.
+  // What this one and those in front of it have read is dealt with from now on. The head of the memory names its connection already: between the two,
+  // the one before must not be taken for one in hand.
   void deals_with(unsigned i) noexcept {
+    in_order();
     reads_from = i + 1;
     in_order();
   }
@@ -75,9 +78,14 @@ struct KeptHand {
     ++writes_to;
     in_order();
   }
+  // Keys are forgotten at once: their connection may end long before the next write.
   void has_written() noexcept {
     in_order();
+    const uint32_t count = writes_to;
     writes_to = 0;
+    in_order();
+    for (uint32_t i = 0; i < count; ++i)
+      if (writes[i].tls_octets > 0) std::memset(writes[i].tls, 0, KeptWrite::kMostTls);
   }
 };
 

@@ -32,10 +32,11 @@ class JointReads {
 
   // Reads from the connections of the first events, as many as may be read together; returns how many. 0: read the first one by itself.
   unsigned run(const epoll_event* events, unsigned count) noexcept;
-  // Of them, what read `i` has brought, to be dealt with now.
-  const Read& take(unsigned i) noexcept {
+  // Of them, what read `i` has brought.
+  const Read& at(unsigned i) const noexcept { return reads_[i]; }
+  // It is dealt with now.
+  void deals_with(unsigned i) noexcept {
     if (hand_ != nullptr) hand_->deals_with(i);
-    return reads_[i];
   }
   // All of them have been dealt with.
   void end() noexcept {

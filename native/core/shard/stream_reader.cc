@@ -74,8 +74,9 @@ void StreamReader::fetch(const epoll_event* events, unsigned count) noexcept {
 unsigned StreamReader::readable(const epoll_event* events, unsigned count) noexcept {
   const unsigned together = joint_.run(events, count);
   for (unsigned i = 0; i < together; ++i) {
-    const JointReads::Read& read = joint_.take(i);
+    const JointReads::Read& read = joint_.at(i);
     ground_.kept.reads(read.flow.slot);
+    joint_.deals_with(i);
     take(read);
   }
   if (together > 0) {
