@@ -35,7 +35,7 @@ export const homeVariables = {
     userSource,
     "off",
     "Who may register and call. `off`: anyone; must be set explicitly if a listener is on a public address. A file has htdigest lines `user:realm:HA1` (32 " +
-      "hexadecimal digits are MD5, 64 are SHA-256; of two for the same user the later one counts) and is reloaded when it changes. `redis`: the server of `SLUICE_LOCATION`, where the hash " +
+      "hexadecimal digits are MD5, 64 are SHA-256; of two of the same length for a user the later one counts) and is reloaded when it changes. `redis`: the server of `SLUICE_LOCATION`, where the hash " +
       "`sluice:auth:REALM:USER` has the fields `MD5` and `SHA-256`. A URL gets a POST with `user` and `realm` and answers with the same fields, or 404; " +
       "`Cache-Control: max-age` says how long that may be kept.",
   ),
