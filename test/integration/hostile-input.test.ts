@@ -114,7 +114,7 @@ describe.concurrent("limits", () => {
     await connection(U2).expectClosed(10_000);
   });
 
-  test("TR-21 connections of a source beyond its limit are refused, earlier ones are served", async ({ onTestFinished }) => {
+  test("TR-21 connections of a source beyond its limit are refused, earlier ones are served", async ({ expect, onTestFinished }) => {
     const company = await cast({ client: "tcp", settings: { SLUICE_MAX_FLOWS_PER_SOURCE: "5" } }, onTestFinished);
     const more: Party[] = [];
     for (let at = 0; at < 8; at += 1) {

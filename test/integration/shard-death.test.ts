@@ -105,7 +105,7 @@ test("readyz notices a hanging shard, which is ended and restarted", async () =>
 });
 
 describe.concurrent("what mostly waits", () => {
-  test("a shard that cannot be ended makes the process unhealthy, and SIGTERM still ends it", async ({ onTestFinished }) => {
+  test("a shard that cannot be ended makes the process unhealthy, and SIGTERM still ends it", async ({ expect, onTestFinished }) => {
     const { company, admin } = await stage(onTestFinished);
     const fifo = join(mkdtempSync(join(tmpdir(), "sluice-fifo-")), "fifo");
     execFileSync("mkfifo", [fifo]);
