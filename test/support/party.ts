@@ -57,7 +57,8 @@ export class Party implements Sender {
 
   #hear(received: Received): void {
     if (this.#past.has(received.text)) return;
-    if (!received.message.isResponse) this.#seen.add(received.text);
+    // All pongs are alike, and none comes twice.
+    if (!received.message.isResponse && received.text !== PONG) this.#seen.add(received.text);
     this.#inbox.put(received);
   }
 
