@@ -1,21 +1,15 @@
 /** An upgrade, and connections whose records are OpenSSL's: they cannot move, so they end at a set rate, and their peers come back. */
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { type ConnectionOptions, type TLSSocket, connect } from "node:tls";
 import { expect, onTestFinished, test } from "vitest";
 import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
 import { testCertificates } from "../support/certificates.js";
-import { CoreTls } from "../support/core-tls.js";
-import { Edge } from "../support/edge.js";
 import { reaches } from "../support/every-transport.js";
-import { Mailbox } from "../support/mailbox.js";
-import { freePort } from "../support/ports.js";
 import { SipMessage } from "../support/sip-message.js";
 import { complete, responseTo } from "../support/sip-text.js";
-import { TcpConnection } from "../support/tcp-connection.js";
+import { tlsCoreStage } from "../support/tls-core-stage.js";
 import { askForUpgrade } from "../support/upgrading.js";
-import type { Incoming } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
 const PHONES = 20;
@@ -85,26 +79,9 @@ test.each([
 });
 
 test("a connection to the core whose records are OpenSSL's is dialled anew by the new process", LIMIT, async () => {
-  const { authority } = testCertificates();
-  const files = authority.issue(["DNS:localhost"], { commonName: "core" });
-  const asked = new Mailbox<Incoming>();
-  const core = await CoreTls.open({ cert: readFileSync(files.certificate), key: readFileSync(files.key) }, (incoming) => {
-    const message = new SipMessage(incoming.text);
-    // Answers to the edge's own probes.
-    if (message.header("Call-ID").startsWith("sl-probe")) void incoming.answer(responseTo(message, "200 OK", "core"));
-    else asked.put(incoming);
-  });
-  const port = await freePort("127.0.0.1");
-  const edge = await Edge.spawn({ SLUICE_LISTEN: `tcp:127.0.0.1:${port}`, SLUICE_TLS_CA: authority.file, SLUICE_TLS_RECORDS: "openssl", SLUICE_UPSTREAM: `sip:localhost:${core.port};transport=tls`, SLUICE_DRAIN_SECONDS: "5" });
-  const heard = new Mailbox<SipMessage>();
-  const phone = await TcpConnection.open({ host: "127.0.0.1", port }, ({ text }) => heard.put(new SipMessage(text)), { transport: "tcp" });
-  onTestFinished(async () => {
-    await phone.close();
-    await edge.stop();
-    await core.close();
-  });
+  const { core, edge, asked, heard, say } = await tlsCoreStage("openssl-core", { SLUICE_TLS_RECORDS: "openssl", SLUICE_DRAIN_SECONDS: "5" });
   const exchange = async (id: string): Promise<void> => {
-    await phone.send(complete(`OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: ${id}`, { name: "U", at: phone.at, transport: "tcp", scene: "openssl-core" }));
+    await say(`OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: ${id}`);
     const request = await asked.take("core");
     await request.answer(responseTo(new SipMessage(request.text), "200 OK", "core"));
     expect((await heard.take("U")).status).toBe(200);

@@ -10,20 +10,15 @@ import { readRunning } from "../../src/process/running-file.js";
 import { Admin } from "../support/admin.js";
 import { register } from "../support/calls.js";
 import { cast } from "../support/cast.js";
-import { testCertificates, tlsSettings } from "../support/certificates.js";
-import { CoreTls } from "../support/core-tls.js";
-import { Edge } from "../support/edge.js";
+import { tlsSettings } from "../support/certificates.js";
 import { hangUp, listenOn, portOfEach, reaches, talking } from "../support/every-transport.js";
 import { Installation } from "../support/installation.js";
-import { Mailbox } from "../support/mailbox.js";
 import { Party } from "../support/party.js";
-import { freePort } from "../support/ports.js";
 import { childrenOf } from "../support/processes.js";
 import { SipMessage } from "../support/sip-message.js";
 import { complete, responseTo } from "../support/sip-text.js";
-import { TcpConnection } from "../support/tcp-connection.js";
+import { tlsCoreStage } from "../support/tls-core-stage.js";
 import { askForUpgrade } from "../support/upgrading.js";
-import type { Incoming } from "../support/wire.js";
 
 const LIMIT = { timeout: 120_000 };
 
@@ -50,26 +45,7 @@ test("phones over every transport keep their flows, tokens and calls through two
 });
 
 test("a connection to the core over TLS goes over, with a response that is under way, and serves the next request too", LIMIT, async () => {
-  const { authority } = testCertificates();
-  const files = authority.issue(["DNS:localhost"], { commonName: "core" });
-  const asked = new Mailbox<Incoming>();
-  const core = await CoreTls.open({ cert: readFileSync(files.certificate), key: readFileSync(files.key) }, (incoming) => {
-    const message = new SipMessage(incoming.text);
-    // Answers to the edge's own probes.
-    if (message.header("Call-ID").startsWith("sl-probe")) void incoming.answer(responseTo(message, "200 OK", "core"));
-    else asked.put(incoming);
-  });
-  const port = await freePort("127.0.0.1");
-  const edge = await Edge.spawn({ SLUICE_LISTEN: `tcp:127.0.0.1:${port}`, SLUICE_TLS_CA: authority.file, SLUICE_UPSTREAM: `sip:localhost:${core.port};transport=tls` });
-  const heard = new Mailbox<SipMessage>();
-  const phone = await TcpConnection.open({ host: "127.0.0.1", port }, ({ text }) => heard.put(new SipMessage(text)), { transport: "tcp" });
-  onTestFinished(async () => {
-    await phone.close();
-    await edge.stop();
-    await core.close();
-  });
-  const scene = "tls-core";
-  const say = (text: string): Promise<void> => phone.send(complete(text, { name: "U", at: phone.at, transport: "tcp", scene }));
+  const { core, edge, asked, heard, say } = await tlsCoreStage("tls-core");
   await say("OPTIONS sip:bob@example.com SIP/2.0\nCall-ID: before");
   const first = await asked.take("core");
   await askForUpgrade(edge);
