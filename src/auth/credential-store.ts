@@ -26,7 +26,7 @@ export class CredentialsUnavailable extends Error {
 export interface CredentialStore {
   /** Undefined: there is no such user. User and realm are octets as latin1 characters. Rejects with CredentialsUnavailable. */
   find(user: string, realm: string): Promise<FoundUser | undefined>;
-  /** His HA1s at once, if this store has it at hand; valid as long as `revision` is the same. */
+  /** The HA1s at once, if this store has them at hand; valid as long as `revision` is the same. */
   findNow?(user: string, realm: string): Ha1s | undefined;
   /** All HA1s of these algorithms, as far as they are at hand; valid as long as `revision` is the same. */
   all?(algorithms: readonly DigestAlgorithm[]): Ha1List;

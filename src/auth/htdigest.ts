@@ -123,12 +123,12 @@ export class HtdigestUsers {
     const replaced = known.find((one) => one.ha1.length === size);
     if (known.length === 0) this.#count += 1;
     if (replaced === undefined) this.#having[algorithm] += 1;
-    this.#places[replaced?.place ?? this.#freePlaceFor(key)] = begin + 1;
+    this.#places[replaced?.place ?? this.#placeOf(key, 0)] = begin + 1;
   }
 
   /** `key`: user and realm, each with its colon. */
   *#linesOf(key: string): Generator<{ readonly place: number; readonly ha1: string }> {
-    for (let place = this.#placeOf(key); this.#places[place] !== 0; place = this.#after(place)) {
+    for (let place = this.#firstPlaceOf(key); this.#places[place] !== 0; place = this.#after(place)) {
       const begin = (this.#places[place] ?? 0) - 1;
       if (!this.#text.startsWith(key, begin)) continue;
       const line = this.#lineIn(begin, this.#endOf(begin));
@@ -139,18 +139,17 @@ export class HtdigestUsers {
 
   /** Whether no later line takes its place. */
   #counts({ begin, ha1 }: Line): boolean {
-    let place = this.#placeOf(this.#text.slice(begin, ha1));
-    while (this.#places[place] !== 0 && this.#places[place] !== begin + 1) place = this.#after(place);
-    return this.#places[place] !== 0;
+    return this.#places[this.#placeOf(this.#text.slice(begin, ha1), begin + 1)] !== 0;
   }
 
-  #freePlaceFor(key: string): number {
-    let place = this.#placeOf(key);
-    while (this.#places[place] !== 0) place = this.#after(place);
+  /** Where `held` is, or the first free place. */
+  #placeOf(key: string, held: number): number {
+    let place = this.#firstPlaceOf(key);
+    while (this.#places[place] !== 0 && this.#places[place] !== held) place = this.#after(place);
     return place;
   }
 
-  #placeOf(key: string): number {
+  #firstPlaceOf(key: string): number {
     let hash = 0x811c_9dc5;
     for (let at = 0; at < key.length; at += 1) hash = Math.imul(hash ^ key.charCodeAt(at), 0x0100_0193);
     return (hash ^ (hash >>> 15)) & (this.#places.length - 1);

@@ -34,8 +34,8 @@ export type ToShard =
   | { readonly kind: "bans"; readonly nets: readonly TrustedNet[] }
   | { readonly kind: "tap"; readonly filters: readonly TapFilter[] }
   | { readonly kind: "ask"; readonly id: number; readonly question: Question }
-  /** `rate`: connections closed per second once no requests are pending, 0: all at once. */
-  | { readonly kind: "drain"; readonly seconds: number; /** Of each shard. */ readonly rates: readonly number[] }
+  /** `rates`: connections that each shard closes per second once no requests are pending, 0: all at once. */
+  | { readonly kind: "drain"; readonly seconds: number; readonly rates: readonly number[] }
   /** The drain pauses, or goes on. */
   | { readonly kind: "pause"; readonly isPaused: boolean }
   /** The drain is called off. */

@@ -88,6 +88,10 @@ enum FlowMark : uint8_t {
 struct FlowHandle {
   uint32_t slot = 0;
   uint32_t generation = 0;
+
+  // As epoll keeps it. No flow has the generation 0, so other descriptors of a shard have it.
+  static FlowHandle of(uint64_t packed) noexcept { return {static_cast<uint32_t>(packed), static_cast<uint32_t>(packed >> 32)}; }
+  uint64_t packed() const noexcept { return uint64_t{generation} << 32 | slot; }
 };
 
 // Slabs of flows by slot number; slot 0 is never used. The order of slots means nothing; every reuse gets a new generation.

@@ -18,7 +18,7 @@ constexpr size_t kKeptLayersAt = (20 << 10) + size_t{FlowTable::kMostSlots} * Ke
 constexpr size_t kKeptNotesAt = kKeptLayersAt + size_t{FlowTable::kMostSlots} * sizeof(KeptLayer);
 constexpr size_t kKeptHandAt = kKeptNotesAt + size_t{FlowTable::kMostSlots} * sizeof(KeptNotes);
 constexpr size_t kKeptOctets = kKeptHandAt + sizeof(KeptHand);
-static_assert(sizeof(Flow) == KeptMemory::kFlowOctets && sizeof(KeptHead) <= 20 << 10 && KeptLayer::kMostTls == KeptWrite::kMostTls);
+static_assert(sizeof(Flow) == KeptMemory::kFlowOctets && sizeof(KeptHead) <= 20 << 10);
 static_assert(kKeptHandAt % 4096 == 0 && sizeof(KeptHand) % 4096 == 0);
 
 }  // namespace

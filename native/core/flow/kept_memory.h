@@ -39,7 +39,7 @@ struct KeptHead {
 
 // What a flow with a layer needs beside its place in the table.
 struct alignas(64) KeptLayer {
-  static constexpr size_t kMostTls = 240;
+  static constexpr size_t kMostTls = KeptWrite::kMostTls;
   uint32_t generation;  // of the flow that wrote it
   uint8_t stage;
   uint8_t is_secure;

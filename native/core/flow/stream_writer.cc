@@ -13,7 +13,7 @@ namespace sluice {
 namespace {
 
 constexpr size_t kMaxEntries = CallRing::kMost;
-static_assert(kMaxEntries <= UINT16_MAX);
+static_assert(kMaxEntries <= UINT16_MAX && kMaxEntries <= KeptHand::kMostWrites);
 constexpr size_t kMaxParts = 128;
 constexpr size_t kRecord = 16 * 1024;         // most plaintext in one TLS record
 constexpr size_t kSealedRoom = 256 * 1024;
@@ -78,7 +78,9 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
   Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, 0, static_cast<uint8_t>(frame.size()), {}});
   last = static_cast<uint16_t>(entries_.size());
   if (!frame.empty()) frame.copy(entry.frame, sizeof entry.frame);
-  if (flow.layer != nullptr) __builtin_prefetch(flow.layer->tls.get());
+  if (flow.layer == nullptr || !flow.layer->tls) return;
+  seals_ = true;
+  __builtin_prefetch(flow.layer->tls.get());
 }
 
 // Of a connection that the turn has not read from, nothing is in a cache.
@@ -89,9 +91,9 @@ void StreamWriter::fetch_keys(size_t i) noexcept {
 }
 
 void StreamWriter::flush() noexcept {
-  for (size_t i = 0; i < kKeysAhead; ++i) fetch_keys(i);
+  for (size_t i = 0; seals_ && i < kKeysAhead; ++i) fetch_keys(i);
   for (size_t i = 0; i < entries_.size(); ++i) {
-    fetch_keys(i + kKeysAhead);
+    if (seals_) fetch_keys(i + kKeysAhead);
     if (entries_[i].slot == 0) continue;
     // What is left of a connection whose parts are too many must not overtake them.
     if (!gather(i)) write_gathered();
@@ -99,6 +101,7 @@ void StreamWriter::flush() noexcept {
   write_gathered();
   if (!entries_.empty()) std::memset(last_, 0, sizeof last_);
   entries_.clear();
+  seals_ = false;
   if (records_.capacity() > kKeptRecords) records_ = std::vector<char>();
 }
 

@@ -105,6 +105,7 @@ class StreamWriter {
   std::vector<char> records_;  // of TLS, for one connection at a time
   const std::unique_ptr<char[]> sealed_;   // those of what is gathered, one after the other
   size_t sealed_used_ = 0;
+  bool seals_ = false;  // some of what waits leaves in records
   std::vector<std::vector<char>> long_;    // of writes that have no place there, or no records of our own
   size_t long_used_ = 0;
   CallRing ring_;

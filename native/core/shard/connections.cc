@@ -107,7 +107,7 @@ uint32_t Connections::adopt(int fd, const Address& remote, uint16_t listener, Op
   ground_.counters.add(Counter::stream_flows);
   epoll_event event{};
   event.events = EPOLLIN | EPOLLRDHUP | (dialled ? static_cast<uint32_t>(EPOLLOUT) : 0u);
-  event.data.u64 = uint64_t{flow.generation} << 32 | slot;
+  event.data.u64 = FlowHandle{slot, flow.generation}.packed();
   epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
   return slot;
 }

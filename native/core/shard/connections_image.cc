@@ -97,7 +97,7 @@ void Connections::came(uint32_t slot, bool is_watched, bool is_counted) noexcept
 void Connections::watch_new(int epoll, const MovingFlow& flow) noexcept {
   epoll_event event{};
   event.events = kQuiet;
-  event.data.u64 = uint64_t{flow.generation} << 32 | flow.slot;
+  event.data.u64 = FlowHandle{flow.slot, flow.generation}.packed();
   epoll_ctl(epoll, EPOLL_CTL_ADD, flow.fd, &event);
 }
 
@@ -114,7 +114,7 @@ void Connections::watch(uint32_t slot, int operation) noexcept {
   const Flow& flow = ground_.flows.at(slot);
   epoll_event event{};
   event.events = StreamWriter::events_of(flow);
-  event.data.u64 = uint64_t{flow.generation} << 32 | slot;
+  event.data.u64 = FlowHandle{slot, flow.generation}.packed();
   epoll_ctl(epoll_, operation, flow.fd, &event);
 }
 

@@ -33,7 +33,7 @@ bool JointReads::may_join(const Flow& flow) const noexcept {
 }
 
 bool JointReads::add(const epoll_event& event) noexcept {
-  const FlowHandle handle{static_cast<uint32_t>(event.data.u64), static_cast<uint32_t>(event.data.u64 >> 32)};
+  const FlowHandle handle = FlowHandle::of(event.data.u64);
   const Flow* const flow = event.events == EPOLLIN && handle.generation != 0 ? ground_.flows.find(handle) : nullptr;
   if (flow == nullptr || !may_join(*flow)) return false;
   const bool secure = flow->layer != nullptr && flow->layer->is_secure;

@@ -38,7 +38,7 @@ bool was_unwritten(const KeptHand& hand, FlowHandle flow, uint32_t sent, Standin
   const KeptWrite* const one = find_in_hand(hand.writes, 0, hand.writes_to, flow);
   if (one == nullptr || one->octets_sent != sent) return false;
   out.octets_sent = sent;
-  out.tls = Text(one->tls, std::min<size_t>(one->tls_octets, KeptWrite::kMostTls));
+  if (one->tls_octets > 0) out.tls = Text(one->tls, std::min<size_t>(one->tls_octets, KeptWrite::kMostTls));
   return true;
 }
 
@@ -49,7 +49,8 @@ bool is_between_messages(const KeptMemory& memory, uint32_t slot, int fd, Standi
   const Flow& flow = *memory.flow(slot);
   const bool was_dialled = (flow.flags & kFlow_dialled) != 0;
   if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || slot == memory.head().reading) return false;
-  out = {Text(), Text(), flow.octets_read, flow.octets_sent};
+  const KeptLayer* const layer = memory.layer(slot);
+  out = {Text(), layer == nullptr ? Text() : Text(layer->tls, sizeof layer->tls), flow.octets_read, flow.octets_sent};
   if (has_counted(fd, was_dialled, flow.octets_read, flow.octets_sent)) return true;
   const KeptHand* const hand = memory.hand();
   uint32_t read = 0, sent = 0;
@@ -200,7 +201,7 @@ bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Text tl
   layer->has_handshake_place = layer->stage == Stage::upgrade && (flow.flags & kFlow_core) == 0;
   if (layer->is_secure) {
     TlsProvider* const provider = connections_.tls();
-    if (provider != nullptr) layer->tls = provider->resume(tls.empty() ? Text(from.tls, sizeof from.tls) : tls);
+    if (provider != nullptr) layer->tls = provider->resume(tls);
     if (!layer->tls) return false;
   }
   flow.layer = layer.release();

@@ -34,7 +34,7 @@ constexpr uint8_t kMarksKept = kMark_spoke | kMark_bound;
 // How a connection goes on.
 struct Standing {
   Text unread;  // taken from the socket, and nobody has looked at it; in kept memory
-  Text tls;     // instead of what its layer says: records have been sealed since, of which nothing has been sent
+  Text tls;     // the state of its session; in kept memory, as it was before what was sealed and not sent
   uint32_t octets_read = 0;
   uint32_t octets_sent = 0;
 };

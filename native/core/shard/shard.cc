@@ -357,7 +357,6 @@ int Shard::keep(int channel, size_t most) noexcept {
   const int error = ground_.kept.begin(channel, ground_.config.boot, ground_.config.shard, ground_.config.shards, most);
   if (error != 0) return error;
   ends_.notes().watch();
-  static_assert(KeptHand::kRoom == Turn::kStreamArena);
   if (KeptHand* const hand = ground_.flows.hand()) turn_.read_into(hand->room);
   return 0;
 }

@@ -28,8 +28,8 @@ uint64_t Shard::poll(int timeout) noexcept {
   event_at_ = 0;
   // With many connections, what is known about them is in no cache.
   for (int i = 0; i < event_count_; ++i) {
-    const uint64_t data = events_[static_cast<size_t>(i)].data.u64;
-    if (data >> 32 != 0) ground_.flows.fetch(static_cast<uint32_t>(data));
+    const FlowHandle handle = FlowHandle::of(events_[static_cast<size_t>(i)].data.u64);
+    if (handle.generation != 0) ground_.flows.fetch(handle.slot);
   }
   streams_.fetch(events_.data(), static_cast<unsigned>(event_count_));
   return read_clock();
@@ -131,10 +131,10 @@ void Shard::hear_core() noexcept {
 }
 
 void Shard::event(const epoll_event& event) noexcept {
-  const uint32_t generation = static_cast<uint32_t>(event.data.u64 >> 32);
-  const uint32_t low = static_cast<uint32_t>(event.data.u64);
-  if (generation != 0) {
-    if (ground_.flows.find({low, generation}) != nullptr) streams_.event(low, event.events);
+  const FlowHandle handle = FlowHandle::of(event.data.u64);
+  const uint32_t low = handle.slot;
+  if (handle.generation != 0) {
+    if (ground_.flows.find(handle) != nullptr) streams_.event(low, event.events);
   } else if (low == kWakeEvent) {
     crossing_.woken();
   } else if (low == kLoopEvent) {

@@ -62,7 +62,7 @@ bool StreamReader::has_received(uint32_t slot, ssize_t n, int error) noexcept {
 // One step after the other: where the next one leads is known when the one before has come, and then all of a step come together.
 void StreamReader::fetch(const epoll_event* events, unsigned count) noexcept {
   const auto layer_of = [&](unsigned i) -> StreamLayer* {
-    const FlowHandle handle{static_cast<uint32_t>(events[i].data.u64), static_cast<uint32_t>(events[i].data.u64 >> 32)};
+    const FlowHandle handle = FlowHandle::of(events[i].data.u64);
     const Flow* const flow = handle.generation == 0 ? nullptr : ground_.flows.find(handle);
     return flow == nullptr ? nullptr : flow->layer;
   };
@@ -135,39 +135,32 @@ void StreamReader::resume() noexcept {
   while (!resumes_.empty() && !turn_.full()) {
     const FlowHandle handle = resumes_.back();
     Flow* flow = ground_.flows.find(handle);
-    if (flow != nullptr && has_records(*flow)) {
-      const Text records = flow->layer->record->text();
-      if (turn_.stream_room(records.size() + kTlsSlack) == nullptr) return;
-      resumes_.pop_back();
-      flow->marks &= static_cast<uint8_t>(~kMark_resumes);
-      ground_.kept.reads(handle.slot);
-      decrypt(handle.slot, records);
-      ground_.kept.reads(0);
-      continue;
-    }
-    if (flow == nullptr || (flow->marks & kMark_resumes) == 0 || (flow->marks & (kMark_deaf | kMark_closing)) || flow->in == nullptr) {
+    const bool resumes = flow != nullptr && (flow->marks & kMark_resumes) != 0 && (flow->marks & (kMark_deaf | kMark_closing)) == 0;
+    const bool is_sealed = resumes && flow->in == nullptr && has_records(*flow);
+    if (!resumes || (flow->in == nullptr && !is_sealed)) {
       resumes_.pop_back();
       continue;
     }
-    const size_t held = flow->in->size;
-    char* room = turn_.stream_room(held);
+    const Text held = is_sealed ? flow->layer->record->text() : flow->in->text();
+    char* const room = turn_.stream_room(held.size() + (is_sealed ? kTlsSlack : 0));
     if (room == nullptr) return;
     resumes_.pop_back();
     flow->marks &= static_cast<uint8_t>(~kMark_resumes);
-    std::memcpy(room, flow->in->data(), held);
     ground_.kept.reads(handle.slot);
-    give_back(ground_.pool, flow->in);
-    turn_.use_stream(held);
-    deliver(handle.slot, room, held);
+    if (is_sealed) {
+      decrypt(handle.slot, held);
+    } else {
+      held.copy(room, held.size());
+      turn_.use_stream(held.size());
+      give_back(ground_.pool, flow->in);
+      deliver(handle.slot, room, held.size());
+    }
     ground_.kept.reads(0);
   }
 }
 
 // Left by a process that has crashed: records that it had read and not opened.
-bool StreamReader::has_records(const Flow& flow) noexcept {
-  const bool resumes = (flow.marks & kMark_resumes) != 0 && (flow.marks & (kMark_deaf | kMark_closing)) == 0;
-  return resumes && flow.in == nullptr && flow.layer != nullptr && flow.layer->is_secure && flow.layer->record != nullptr;
-}
+bool StreamReader::has_records(const Flow& flow) noexcept { return flow.layer != nullptr && flow.layer->is_secure && flow.layer->record != nullptr; }
 
 void StreamReader::deliver(uint32_t slot, char* data, size_t size) noexcept {
   const StreamLayer* layer = ground_.flows.at(slot).layer;

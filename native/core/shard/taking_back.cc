@@ -113,7 +113,7 @@ bool Revival::takes_layer(const KeptMemory& memory, uint32_t slot, Text tls) noe
   if (from.is_unfinished != 0 || from.generation != ground_.flows.at(slot).generation || from.stage != static_cast<uint8_t>(own.stage) || (from.is_secure != 0) != own.is_secure) return false;
   if (own.is_secure) {
     TlsProvider* const provider = connections_.tls();
-    own.tls = provider == nullptr ? nullptr : provider->resume(tls.empty() ? Text(from.tls, sizeof from.tls) : tls);
+    own.tls = provider == nullptr ? nullptr : provider->resume(tls);
     if (!own.tls) return false;
   }
   give_back(ground_.pool, own.record);

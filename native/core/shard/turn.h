@@ -7,6 +7,7 @@
 
 #include "core/base/layout.h"
 #include "core/flow/flow_table.h"
+#include "core/flow/kept_hand.h"
 #include "core/relay/facts.h"
 #include "core/sip/message.h"
 
@@ -32,7 +33,7 @@ struct CustomReply {
 class Turn {
  public:
   static constexpr size_t kDatagram = 65'536;
-  static constexpr size_t kStreamArena = 2u << 20;
+  static constexpr size_t kStreamArena = KeptHand::kRoom;
 
   // `records` and `verdicts` hold batch_size rows and outlive this. With `home` a message that needs the object path costs thirty times as
   // much as one decided by numbers, and the shard checks the time only between batches. So batches are small, and grow while none needs it.
