@@ -52,7 +52,7 @@ test("SA-5 behind a sentinel: the replica takes over, bindings and all", { timeo
   // The sentinel must know the replica, and the replica must have everything, before the master goes down.
   const ask = async (port: number, ...words: readonly string[]): Promise<string> => (await promisify(execFile)("redis-cli", ["-p", String(port), ...words])).stdout;
   await expect.poll(() => ask(sentinel.port, "sentinel", "replicas", "phones"), { timeout: 30_000 }).toContain(String(replica.port));
-  await expect.poll(() => ask(replica.port, "dbsize")).toContain(String(AORS.length));
+  await expect.poll(() => ask(replica.port, "dbsize"), { timeout: 30_000 }).toContain(String(AORS.length));
   await master.kill();
   await expect.poll(async () => new Set(await Promise.all(AORS.map((aor) => found(store, aor)))), { timeout: 30_000 }).toEqual(new Set([1]));
   await store.remove(first, (await store.lookup(first))[0]?.key ?? "");
