@@ -10,6 +10,7 @@ namespace sluice {
 namespace {
 
 constexpr uint64_t kLongTurnNs = 1'000'000;
+constexpr uint64_t kMs = 1'000'000;  // ns
 
 }  // namespace
 
@@ -178,8 +179,13 @@ void ShardHost::on_prepare(uv_prepare_t* prepare) {
 // Runs turns of the shard until libuv has something to do.
 void ShardHost::spin(Running* running) noexcept {
   Shard& shard = *running->shard;
+  // libuv has just read the clock. Its timers count in milliseconds, so one that is older than that is read again, and no other.
+  uint64_t updated = shard.turn_clock().read();
   for (;;) {
-    uv_update_time(running->loop);
+    if (shard.turn_clock().now() - updated >= kMs) {
+      uv_update_time(running->loop);
+      updated = shard.turn_clock().now();
+    }
     // 0: a timer is due, a new descriptor must be watched, a handle is closing, an immediate is waiting, or the loop must stop.
     const int timeout = uv_backend_timeout(running->loop);
     const unsigned count = shard.await(timeout);

@@ -4,7 +4,7 @@
 // the CPU time of the shard's turns, including system calls. After the number of rounds may stand `bare`: without what the history and the
 // operator are told; `message`: no REGISTER but a MESSAGE; `terminate`: a MESSAGE from the core along the client's token; `call`: INVITE, 180, 200,
 // ACK, BYE and 200, each side ending every second call; `jitter`: each 200 grants another time, as registrars do that spread their
-// phones; `flows=N`: so many clients that take turns, 64 at a time.
+// phones; `flows=N`: so many clients that take turns, 64 at a time; `alone`: one message a turn, with nothing left in the first-level caches.
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -28,9 +28,22 @@ namespace {
 using namespace sluice;
 using namespace sluice::bench;
 
-constexpr uint32_t kClients = 64;
+constexpr uint32_t kAtOnce = 64;
 constexpr size_t kSize = 700;
 constexpr uint8_t kKey[32] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+// A function of 64 octets; a thousand of them, and as many octets of data, are what a kernel and other processes leave of the first-level caches.
+template <size_t>
+[[gnu::noinline, gnu::aligned(64)]] void pass() {
+  asm volatile(".fill 56, 1, 0x90");
+}
+template <size_t... kNumbers>
+void empty_caches(std::index_sequence<kNumbers...>) {
+  (pass<kNumbers>(), ...);
+  static volatile char data[sizeof...(kNumbers) * 64];
+  for (size_t i = 0; i < sizeof data; i += 64) data[i] = data[i] + 1;
+}
+void empty_caches() { empty_caches(std::make_index_sequence<1024>()); }
 
 enum class Workload { registers, message, terminate, call };
 
@@ -38,8 +51,8 @@ bool is_from_core(Workload workload) { return workload == Workload::terminate ||
 
 class Bench {
  public:
-  Bench(bool tcp, bool notes, Workload workload, bool jitter, uint32_t flows)
-      : tcp_(tcp), jitter_(jitter), workload_(workload), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), clients_(flows), routes_(is_from_core(workload) ? flows : 0), dialogs_(workload == Workload::call ? flows : 0) {
+  Bench(bool tcp, bool notes, Workload workload, bool jitter, uint32_t flows, bool alone)
+      : tcp_(tcp), jitter_(jitter), at_once_(alone ? 1 : kAtOnce), workload_(workload), type_(tcp ? SOCK_STREAM : SOCK_DGRAM), clients_(flows), routes_(is_from_core(workload) ? flows : 0), dialogs_(workload == Workload::call ? flows : 0) {
     const Transport transport = tcp ? Transport::tcp : Transport::udp;
     uint16_t core_port = 0;
     core_ = bound_socket(type_, core_port);
@@ -72,7 +85,7 @@ class Bench {
     }
     requests_ = bench::make_requests(tcp_ ? "tcp" : "udp", tcp_ ? "tcp" : "udp", "127.0.0.1:" + std::to_string(core_port), kSize);
     turn();
-    for (size_t i = 0; workload != Workload::message && i < clients_.size(); i += kClients) from_clients(true);
+    for (size_t i = 0; workload != Workload::message && i < clients_.size(); i += at_once_) from_clients(true);
   }
 
   void round() {
@@ -83,7 +96,7 @@ class Bench {
 
   double spent() const { return shard_.spent(); }
   void forget() { shard_.forget(); }
-  uint32_t messages() const { return (workload_ == Workload::call ? 6 : 2) * kClients; }  // of a round
+  uint32_t messages() const { return (workload_ == Workload::call ? 6 : 2) * at_once_; }  // of a round
 
  private:
   // The two route sets of a call.
@@ -95,7 +108,7 @@ class Bench {
   // Each of the next 64 clients sends one request, and gets its answer.
   void from_clients(bool registers) {
     is_registering_ = registers;
-    for (uint32_t i = 0; i < kClients; ++i) {
+    for (uint32_t i = 0; i < at_once_; ++i) {
       const uint32_t flow = (first_ + i) % static_cast<uint32_t>(clients_.size());
       const size_t size = static_cast<size_t>((registers ? requests_.client_register : requests_.client_message).write(buffer_, flow, seq_) - buffer_);
       if (send(clients_[flow], buffer_, size, 0) < 0) die("send");
@@ -110,20 +123,20 @@ class Bench {
     }
     answer_all();
     turn();
-    for (uint32_t i = 0; i < kClients; ++i) receive(clients_[next_flow()]);
+    for (uint32_t i = 0; i < at_once_; ++i) receive(clients_[next_flow()]);
   }
 
   // The core sends a request to each of the next 64 clients, and gets its answer.
   void to_clients() {
     is_registering_ = false;
-    for (uint32_t i = 0; i < kClients; ++i) {
+    for (uint32_t i = 0; i < at_once_; ++i) {
       const uint32_t flow = (first_ + i) % static_cast<uint32_t>(clients_.size());
       const size_t size = static_cast<size_t>(requests_.core_message.write(buffer_, routes_[flow], flow, seq_) - buffer_);
       send_from_core(buffer_, size);
     }
     ++seq_;
     turn();
-    for (uint32_t i = 0; i < kClients; ++i) {
+    for (uint32_t i = 0; i < at_once_; ++i) {
       const int client = clients_[next_flow()];
       const size_t size = receive(client);
       bench::Message message;
@@ -132,36 +145,36 @@ class Bench {
       if (send(client, answer, bench::write_response(message, answer, sizeof answer), 0) < 0) die("send");
     }
     turn();
-    for (uint32_t got = 0; got < kClients;) got += received_by_core().response;
+    for (uint32_t got = 0; got < at_once_;) got += received_by_core().response;
   }
 
   // The core calls each of the next 64 clients.
   void calls() {
     is_registering_ = false;
     const auto flow_at = [this](uint32_t i) { return (first_ + i) % static_cast<uint32_t>(clients_.size()); };
-    for (uint32_t i = 0; i < kClients; ++i) from_core(requests_.core_invite, routes_[flow_at(i)], flow_at(i));
+    for (uint32_t i = 0; i < at_once_; ++i) from_core(requests_.core_invite, routes_[flow_at(i)], flow_at(i));
     turn();
     // Two responses each: all of them together do not fit into the core's socket.
-    for (uint32_t i = 0; i < kClients; i += kClients / 2) {
-      for (uint32_t k = 0; k < kClients / 2; ++k) answer_call(flow_at(i + k));
+    for (uint32_t i = 0; i < at_once_; i += at_once_ / 2) {
+      for (uint32_t k = 0; k < at_once_ / 2; ++k) answer_call(flow_at(i + k));
       turn();
-      for (uint32_t got = 0; got < kClients;) got += core_got_response();
+      for (uint32_t got = 0; got < at_once_;) got += core_got_response();
     }
-    for (uint32_t i = 0; i < kClients; ++i) from_core(requests_.core_ack, dialogs_[flow_at(i)].core, flow_at(i));
+    for (uint32_t i = 0; i < at_once_; ++i) from_core(requests_.core_ack, dialogs_[flow_at(i)].core, flow_at(i));
     turn();
-    for (uint32_t i = 0; i < kClients; ++i) {
+    for (uint32_t i = 0; i < at_once_; ++i) {
       const uint32_t flow = flow_at(i);
       receive(clients_[flow]);
       if (i % 2 == 0) from_core(requests_.core_bye, dialogs_[flow].core, flow);
       else from_client(flow, static_cast<size_t>(requests_.client_bye.write(buffer_, dialogs_[flow].client, flow, seq_) - buffer_));
     }
     turn();
-    for (uint32_t i = 0; i < kClients; i += 2) answer_bye(flow_at(i));
-    for (uint32_t left = kClients / 2; left > 0; --left) answer_at_core();
+    for (uint32_t i = 0; i < at_once_; i += 2) answer_bye(flow_at(i));
+    for (uint32_t left = at_once_ / 2; left > 0; --left) answer_at_core();
     turn();
-    for (uint32_t got = 0; got < kClients / 2;) got += core_got_response();
-    for (uint32_t i = 1; i < kClients; i += 2) receive(clients_[flow_at(i)]);
-    for (uint32_t i = 0; i < kClients; ++i) next_flow();
+    for (uint32_t got = 0; got < at_once_ / 2;) got += core_got_response();
+    for (uint32_t i = 1; i < at_once_; i += 2) receive(clients_[flow_at(i)]);
+    for (uint32_t i = 0; i < at_once_; ++i) next_flow();
     ++seq_;
   }
 
@@ -257,7 +270,7 @@ class Bench {
 
   void answer_all() {
     size_t held = 0;
-    for (uint32_t answered = 0; answered < kClients;) {
+    for (uint32_t answered = 0; answered < at_once_;) {
       sockaddr_in peer;
       socklen_t size = sizeof peer;
       const int fd = tcp_ ? connection_ : core_;
@@ -304,11 +317,13 @@ class Bench {
   }
 
   [[gnu::noinline]] void turn() {
+    if (at_once_ == 1) empty_caches();
     shard_.turn([this](unsigned count) { decide(count); });
   }
 
   bool tcp_;
   bool jitter_;
+  uint32_t at_once_;  // requests of a round
   Workload workload_;
   bool is_registering_ = true;
   int type_;
@@ -334,11 +349,11 @@ int main(int count, char** arguments) {
   const bool tcp = count > 1 && std::strcmp(arguments[1], "tcp") == 0;
   const int rounds = count > 2 ? std::atoi(arguments[2]) : 2000;
   const auto has = [&](const char* word) { return std::any_of(arguments + std::min(count, 3), arguments + count, [&](const char* one) { return std::strcmp(one, word) == 0; }); };
-  uint32_t flows = kClients;
+  uint32_t flows = kAtOnce;
   for (int i = 3; i < count; ++i)
-    if (std::strncmp(arguments[i], "flows=", 6) == 0) flows = std::max(kClients, static_cast<uint32_t>(std::atoi(arguments[i] + 6)));
+    if (std::strncmp(arguments[i], "flows=", 6) == 0) flows = std::max(kAtOnce, static_cast<uint32_t>(std::atoi(arguments[i] + 6)));
   const Workload workload = has("terminate") ? Workload::terminate : has("call") ? Workload::call : has("message") ? Workload::message : Workload::registers;
-  const auto bench = std::make_unique<Bench>(tcp, !has("bare"), workload, has("jitter"), flows);
+  const auto bench = std::make_unique<Bench>(tcp, !has("bare"), workload, has("jitter"), flows, has("alone"));
   for (int i = 0; i < 10; ++i) bench->round();
   bench->forget();
   for (int i = 0; i < rounds; ++i) bench->round();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/utf8.h"
+#include "core/transport/plain_calls.h"
 
 namespace sluice {
 namespace {
@@ -26,11 +27,11 @@ constexpr size_t kKeysAhead = 4;              // connections whose keys come fro
 iovec part_of(Text text) noexcept { return {const_cast<char*>(text.data()), text.size()}; }
 
 ssize_t send_parts(int fd, iovec* parts, size_t count) noexcept {
-  if (count == 1) return send(fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);  // spares the kernel copying the descriptions
+  if (count == 1) return plain::send(fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);  // spares the kernel copying the descriptions
   msghdr header{};
   header.msg_iov = parts;
   header.msg_iovlen = count;
-  return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return plain::sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
@@ -168,7 +169,7 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
   const bool opening = flow.state == FlowState::connecting;
   if (flow.out.empty() || opening) {
     ssize_t n;
-    do n = send(flow.fd, records.data(), records.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    do n = plain::send(flow.fd, records.data(), records.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n > 0) records.remove_prefix(static_cast<size_t>(n));
     if (n < 0 && !would_block(errno)) return fail(slot), false;

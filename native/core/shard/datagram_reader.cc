@@ -9,6 +9,7 @@
 #include "core/relay/flow_id.h"
 #include "core/relay/via_branch.h"
 #include "core/sip/char_class.h"
+#include "core/transport/plain_calls.h"
 #include "core/transport/stun.h"
 
 namespace sluice {
@@ -69,7 +70,7 @@ void DatagramReader::receive(uint16_t listener) noexcept {
   const unsigned first = turn_.datagrams_used();
   mmsghdr* const headers = &headers_[first];
   ground_.kept.takes(static_cast<int>(room));
-  const int n = recvmmsg(listeners_.socket_of(listener), headers, room, MSG_DONTWAIT, nullptr);
+  const int n = plain::recvmmsg(listeners_.socket_of(listener), headers, room, MSG_DONTWAIT);
   ground_.kept.takes(std::max(n, 0) - static_cast<int>(room));
   if (n > 0) turn_.use_datagrams(static_cast<unsigned>(n));
   const bool has_clients = ground_.config.listeners[listener].facing != Facing::core;

@@ -5,6 +5,7 @@
 
 #include "core/base/now_ns.h"
 #include "core/shard/shard.h"
+#include "core/transport/plain_calls.h"
 
 namespace sluice {
 namespace {
@@ -24,7 +25,7 @@ bool Shard::has_work() noexcept { return streams_.has_more() || !ground_.closing
 
 // The tick goes first: after a pause of the process, what waited in the sockets counts as seen now, not before the pause.
 uint64_t Shard::poll(int timeout) noexcept {
-  event_count_ = std::max(0, epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
+  event_count_ = std::max(0, plain::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout));
   event_at_ = 0;
   // With many connections, what is known about them is in no cache.
   for (int i = 0; i < event_count_; ++i) {

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "core/transport/plain_calls.h"
+
 namespace sluice {
 namespace {
 
@@ -41,7 +43,7 @@ void StreamReader::hear_core() noexcept {
 // The number of octets received; 0: none now, or the flow is gone.
 ssize_t StreamReader::receive_into(uint32_t slot, char* room, size_t most) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  const ssize_t n = recv(flow.fd, room, most, MSG_DONTWAIT);
+  const ssize_t n = plain::recv(flow.fd, room, most, MSG_DONTWAIT);
   return has_received(slot, n, errno) ? n : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/sip/scanner.h"
+#include "core/transport/plain_calls.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -135,7 +136,7 @@ void DatagramQueue::flush(Counters& counters) noexcept {
   unsigned at = 0;
   unsigned reports = 0;
   while (at < trains_used_) {
-    const int sent = sendmmsg(fd_, headers_ + at, trains_used_ - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int sent = plain::sendmmsg(fd_, headers_ + at, trains_used_ - at, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       at += static_cast<unsigned>(sent);
       reports = 0;
