@@ -1,6 +1,9 @@
 // SIP and other URIs: which texts are URIs, and what their parts are.
 #include "core/sip/uri.h"
 
+#include <string>
+#include <utility>
+
 #include "check.h"
 
 namespace sluice::uri_test {
@@ -30,6 +33,40 @@ TEST("GR-13 the user part may contain characters that separate elsewhere, and en
   CHECK(!is_uri("sip:a@b@c"));
   CHECK(!is_uri("sip:@h"));
   CHECK_EQ(parsed("sip:h;x=a@b").user, "h;x=a");
+}
+
+TEST("GR-13 two dots in a row are found wherever they are in a host of any length") {
+  for (const char* before : {"sip:", "sip:desk114@"}) {
+    for (size_t size = 1; size <= 40; ++size) {
+      const std::string host(size, 'h');
+      const std::string sound = before + host;
+      CHECK_EQ(parsed(sound).host, host);
+      for (size_t at = 1; at + 1 < size; ++at) {
+        std::string one = host;
+        one[at] = '.';
+        CHECK_EQ(parsed(before + one + ";lr").host, one);
+        std::string two = one;
+        two[at + 1] = '.';
+        CHECK(!is_uri(before + two));
+        CHECK(!is_uri(before + two + ";lr;transport=tcp"));
+      }
+    }
+  }
+  // Those of the user part are none of the host's.
+  CHECK_EQ(parsed("sip:a..b@example.net").user, "a..b");
+}
+
+TEST("GR-13 a port is read alike whether little or much follows it") {
+  for (const char* behind : {"", ";", ";lr", ";transport=tcp"}) {
+    const bool sound = std::string(behind) != ";";
+    for (const auto& [digits, port] : {std::pair{"1", 1}, {"5060", 5060}, {"65535", 65535}, {"0005060", 5060}, {"00005060", 5060}, {"0000000005060", 5060}}) {
+      const std::string text = std::string("sip:h:") + digits + behind;
+      CHECK_EQ(is_uri(text), sound);
+      if (sound) CHECK_EQ(parsed(text).port, port);
+    }
+    for (const char* digits : {"", "65536", "99999", "100000", "9999999", "99999999", "4294967297", "18446744073709556676", "5060a", "50:60", "-1"})
+      CHECK(!is_uri(std::string("sip:h:") + digits + behind));
+  }
 }
 
 TEST("GR-14 password and escapes") {

@@ -81,6 +81,8 @@ struct CharRuns {
   // The end of a run of letters, digits, '-', '.' and '_'.
   const char* plain(const char* p, const char* end) const noexcept { return skip(p, end, kChar_host); }
 
+  const char* plain_or_beyond(const char* p, const char* end) const noexcept { return plain(p, end); }
+
   const char* skip(const char* p, const char* end, CharClass bits) const noexcept {
 #if defined(__SSE2__)
     while (end - p >= 16) {

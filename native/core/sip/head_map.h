@@ -43,6 +43,9 @@ class HeadMap {
     return p < end ? p : end;
   }
 
+  // The same, but a position behind `end` means the end, so that the caller compares once.
+  const char* plain_or_beyond(const char* p, const char*) const noexcept { return next_special(p); }
+
   const char* skip(const char* p, const char* end, CharClass bits) const noexcept {
     for (; p < end; ++p) {
       p = next_special(p);

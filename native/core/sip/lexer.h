@@ -12,6 +12,12 @@
 
 namespace sluice {
 
+// As `= Text()`, but one store and not two for each.
+template <typename... Parts>
+void clear(Parts&... parts) noexcept {
+  (std::memset(static_cast<void*>(&parts), 0, sizeof(Text)), ...);
+}
+
 inline Text between(const char* from, const char* to) noexcept { return Text(from, static_cast<size_t>(to - from)); }
 
 // LWS, any amount: blanks, and line ends followed by a blank. A line end without a blank after it is never LWS, so accepted text
@@ -102,8 +108,14 @@ inline bool has_loose_control(Text text) noexcept {
   return q < end && *q == ']' && colons >= 2 ? q + 1 : nullptr;
 }
 
+// Whether the octets at `p` are the `word`; there must be as many. One comparison if they are 2, 4 or 8.
+template <size_t N>
+bool begins_with(const char* p, const char (&word)[N]) noexcept {
+  return std::memcmp(p, word, N - 1) == 0;
+}
+
 // Whether a dot follows a dot.
-inline bool has_two_dots(const char* p, const char* end) noexcept {
+[[gnu::noinline]] inline bool has_two_dots(const char* p, const char* end) noexcept {
   constexpr uint64_t kDots = 0x2E2E2E2E2E2E2E2E, kOnes = 0x0101010101010101;
   const auto among_nine = [](const char* at) {
     uint64_t here, after;
@@ -123,6 +135,19 @@ inline bool has_two_dots(const char* p, const char* end) noexcept {
   return false;
 }
 
+// The same for a part of a text that begins at `text`. Most of the time one or two looks at 16 octets say no.
+[[gnu::always_inline]] inline bool has_two_dots([[maybe_unused]] const char* text, const char* p, const char* end) noexcept {
+#if defined(__SSE2__)
+  const auto among_16 = [](const char* at) {
+    const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const int dots = _mm_movemask_epi8(_mm_cmpeq_epi8(octets, _mm_set1_epi8('.')));
+    return (dots & (dots << 1)) != 0;
+  };
+  if (end - text >= 16 && !among_16(end - 16) && (end - p <= 16 || (end - p < 32 && !among_16(p)))) return false;
+#endif
+  return has_two_dots(p, end);
+}
+
 // host: a name, an IPv4 address or an IPv6 reference. No label is empty; one trailing dot is legal.
 template <typename Runs>
 const char* skip_host(const Runs& runs, const char* p, const char* end) noexcept {
@@ -135,7 +160,7 @@ const char* skip_host(const Runs& runs, const char* p, const char* end) noexcept
 }
 
 // 1-65535; leading zeros are legal.
-inline const char* read_port(const char* p, const char* end, uint16_t& port) noexcept {
+[[gnu::noinline]] inline const char* read_any_port(const char* p, const char* end, uint16_t& port) noexcept {
   uint32_t number = 0;
   const char* q = p;
   for (; q < end && is_digit(*q); ++q) {
@@ -145,6 +170,32 @@ inline const char* read_port(const char* p, const char* end, uint16_t& port) noe
   if (number == 0) return nullptr;
   port = static_cast<uint16_t>(number);
   return q;
+}
+
+// The same; most of the time all the digits lie in the first 8 octets, with others behind them.
+[[gnu::always_inline]] inline const char* read_port(const char* p, const char* end, uint16_t& port) noexcept {
+  if constexpr (std::endian::native == std::endian::little) {
+    if (end - p >= 8) {
+      constexpr uint64_t kOnes = 0x0101010101010101;
+      uint64_t octets;
+      std::memcpy(&octets, p, 8);
+      octets ^= kOnes * '0';
+      // The high bit is set in each octet that is no digit; above the first such octet, it may be set in others as well.
+      const uint64_t others = ((octets + kOnes * (0x80 - 10)) | octets) & (kOnes << 7);
+      const int bits = std::countr_zero(others) & ~7;
+      if (bits > 0 && bits < 64) {
+        // As eight digits with zeros in front: in pairs, in fours, in all.
+        octets <<= 64 - bits;
+        octets = (octets * 10 + (octets >> 8)) & 0x00FF00FF00FF00FF;
+        octets = (octets * 100 + (octets >> 16)) & 0x0000FFFF0000FFFF;
+        const uint32_t number = static_cast<uint32_t>(octets * 10000 + (octets >> 32));
+        if (number - 1 > 65534) return nullptr;
+        port = static_cast<uint16_t>(number);
+        return p + bits / 8;
+      }
+    }
+  }
+  return read_any_port(p, end, port);
 }
 
 template <typename Runs>
@@ -184,24 +235,37 @@ template <typename Runs>
   return p;
 }
 
+// One of plain words without blanks, as nearly all are; otherwise nullptr: read_any_param must say.
+template <typename Runs>
+[[gnu::always_inline]] inline const char* read_plain_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
+  const char* const name = p + 1;
+  const char* behind_name = runs.plain_or_beyond(name, end);
+  char next = ';';
+  if (behind_name >= end) behind_name = end;
+  else next = *behind_name;
+  if (behind_name == name) return nullptr;
+  if (next == '=') {
+    const char* const value = behind_name + 1;
+    const char* behind = runs.plain_or_beyond(value, end);
+    if (behind >= end) behind = end;
+    else if (*behind != ';' && *behind != ',') return nullptr;
+    if (behind == value) return nullptr;
+    out = {between(p, behind), between(name, behind_name), between(value, behind)};
+    return behind;
+  }
+  if (next != ';' && next != ',') return nullptr;
+  out = {between(p, behind_name), between(name, behind_name), Text()};
+  return behind_name;
+}
+
 // `p` is at the ';'. Also skips LWS after the parameter.
 template <typename Runs>
-const char* read_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
-  // Nearly always it is plain words without blanks.
-  const auto ends = [end](const char* at) { return at == end || *at == ';' || *at == ','; };
-  const char* first = runs.plain(p + 1, end);
-  if (first > p + 1 && ends(first)) {
-    out = {between(p, first), between(p + 1, first), Text()};
-    return first;
-  }
-  if (first > p + 1 && *first == '=') {
-    const char* second = runs.plain(first + 1, end);
-    if (second > first + 1 && ends(second)) {
-      out = {between(p, second), between(p + 1, first), between(first + 1, second)};
-      return second;
-    }
-  }
-  return read_any_param(runs, p, end, out);
+[[gnu::always_inline]] inline const char* read_param(const Runs& runs, const char* p, const char* end, Param& out) noexcept {
+  if (const char* const after = read_plain_param(runs, p, end, out); after != nullptr) return after;
+  Param any;  // so that `out` can stay in registers
+  p = read_any_param(runs, p, end, any);
+  out = any;
+  return p;
 }
 
 }  // namespace sluice

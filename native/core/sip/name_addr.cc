@@ -1,6 +1,5 @@
 #include "core/sip/name_addr.h"
 
-#include <array>
 #include <cstring>
 
 #include "core/sip/head_map.h"
@@ -42,27 +41,26 @@ const char* read_bare(const char* p, const char* end, NameAddr& out) noexcept {
   return p;
 }
 
-// Reads up to the parameters.
+// Skips the display name and returns the position of the '<', or of a URI without brackets.
 template <typename Runs>
-const char* read_address(const Runs& runs, const char* p, const char* end, NameAddr& out) noexcept {
+[[gnu::always_inline]] inline const char* read_beginning(const Runs& runs, const char* p, const char* end, NameAddr& out) noexcept {
   if (p == end) return nullptr;
-  if (*p == '<') return read_bracketed(p, end, out);
+  if (*p == '<') return p;
   if (*p == '"') {
     const char* quote = p;
     p = skip_quoted(p, end);
     if (p == nullptr) return nullptr;
     out.display = between(quote, p);
     p = skip_lws(p, end);
-    return p < end && *p == '<' ? read_bracketed(p, end, out) : nullptr;
+    return p < end && *p == '<' ? p : nullptr;
   }
   // A colon right after the first token makes it a scheme: no token contains a colon.
   const char* first = runs.skip(p, end, kChar_token);
-  if (first < end && *first == ':') return read_bare(p, end, out);
-  p = read_display(runs, p, end, out.display);
-  return p == nullptr ? nullptr : read_bracketed(p, end, out);
+  if (first < end && *first == ':') return p;
+  return read_display(runs, p, end, out.display);
 }
 
-void note_param(const Param& param, NameAddr& out) noexcept {
+[[gnu::always_inline]] inline void note_param(const Param& param, NameAddr& out) noexcept {
   switch (param.name.size()) {
     case 3:
       if (!same_word(param.name, "tag")) return;
@@ -75,24 +73,31 @@ void note_param(const Param& param, NameAddr& out) noexcept {
   }
 }
 
-template <typename Runs>
-bool take_name_addr_by(const Runs& runs, Text& list, NameAddr& out) noexcept {
-  out = NameAddr{};
+// `read_uri(p, end)` reads the URI at `p`, with angle brackets if it has them; nullptr: it is faulty.
+template <typename Runs, typename ReadUri>
+[[gnu::always_inline]] inline bool take_by(const Runs& runs, Text& list, NameAddr& out, const ReadUri& read_uri) noexcept {
+  clear(out.value, out.display, out.uri_text, out.params, out.tag);
+  out.tags = 0;
+  out.has_reg_id = false;
+  out.has_instance = false;
+  out.bracketed = false;
   const char* end = list.data() + list.size();
   const char* start = skip_lws(list.data(), end);
-  const char* p = read_address(runs, start, end, out);
+  const char* p = read_beginning(runs, start, end, out);
+  if (p == nullptr) return false;
+  p = read_uri(p, end);
   if (p == nullptr) return false;
   const char* behind = p;
   p = skip_lws(p, end);
   if (p < end && *p == ';') {
     const char* params = p;
-    Param param;
     do {
+      Param param;
       p = read_param(runs, p, end, param);
       if (p == nullptr) return false;
       note_param(param, out);
+      behind = param.whole.data() + param.whole.size();
     } while (p < end && *p == ';');
-    behind = param.whole.data() + param.whole.size();
     out.params = between(params, behind);
   }
   if (p < end && *p != ',') return false;
@@ -103,9 +108,25 @@ bool take_name_addr_by(const Runs& runs, Text& list, NameAddr& out) noexcept {
 
 }  // namespace
 
-bool take_name_addr(Text& list, NameAddr& out) noexcept { return take_name_addr_by(CharRuns(), list, out); }
+bool take_name_addr(Text& list, NameAddr& out) noexcept {
+  return take_by(CharRuns(), list, out, [&out](const char* p, const char* end) { return *p == '<' ? read_bracketed(p, end, out) : read_bare(p, end, out); });
+}
 
-bool take_name_addr(const HeadMap& map, Text& list, NameAddr& out) noexcept { return take_name_addr_by(map, list, out); }
+bool take_address(const HeadMap& map, Text& list, NameAddr& out, Uri& uri) noexcept {
+  return take_by(map, list, out, [&](const char* p, const char* end) {
+    if (*p == '<') {
+      if (const char* const behind = read_usual_uri(map, p + 1, end, uri); behind != nullptr && behind < end && *behind == '>') {
+        out.uri_text = between(p + 1, behind);
+        out.bracketed = true;
+        return behind + 1;
+      }
+      p = read_bracketed(p, end, out);
+    } else {
+      p = read_bare(p, end, out);
+    }
+    return p != nullptr && parse_uri(map, out.uri_text, uri) ? p : nullptr;
+  });
+}
 
 bool parse_name_addr(Text value, NameAddr& out) noexcept { return take_name_addr(value, out) && value.empty(); }
 
@@ -124,12 +145,24 @@ bool find_param(Text params, Text name, Text* value) noexcept {
   return false;
 }
 
-// Octets that end a value, or begin a part in which a comma does not end it.
-static constexpr std::array<bool, 256> kMayEnd = [] {
-  std::array<bool, 256> table{};
-  for (char c : {',', '"', '<'}) table[static_cast<uint8_t>(c)] = true;
-  return table;
-}();
+// The next octet that ends a value, or begins a part in which a comma does not end it. The list begins at `text`.
+static const char* skip_value_text([[maybe_unused]] const char* text, const char* p, const char* end) noexcept {
+#if defined(__SSE2__)
+  const auto found = [](const char* at) {
+    const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(octets, _mm_set1_epi8(',')), _mm_cmpeq_epi8(octets, _mm_set1_epi8('"')));
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(octets, _mm_set1_epi8('<')))));
+  };
+  for (; end - p >= 16; p += 16)
+    if (const uint32_t marks = found(p); marks != 0) return p + std::countr_zero(marks);
+  if (p < end && end - text >= 16) {
+    const uint32_t marks = found(end - 16) >> (16 - (end - p));
+    return marks != 0 ? p + std::countr_zero(marks) : end;
+  }
+#endif
+  while (p < end && *p != ',' && *p != '"' && *p != '<') ++p;
+  return p;
+}
 
 bool ValueList::next(Text& value) noexcept {
   if (done_) return false;
@@ -149,8 +182,7 @@ bool ValueList::next(Text& value) noexcept {
       p = static_cast<const char*>(std::memchr(p, '>', static_cast<size_t>(end - p)));
       if (p == nullptr) sound_ = false, p = end;
     } else {
-      do ++p;
-      while (p < end && !kMayEnd[static_cast<uint8_t>(*p)]);
+      p = skip_value_text(text_, p, end);
     }
   }
   value = between(start, trim_lws(start, p));

@@ -27,8 +27,8 @@ bool parse_name_addr(Text value, NameAddr& out) noexcept;
 
 // Reads the first value of a comma list by the same rules and advances `list` to the comma or the end.
 bool take_name_addr(Text& list, NameAddr& out) noexcept;
-// The same for a list in a head that has been mapped.
-bool take_name_addr(const HeadMap& map, Text& list, NameAddr& out) noexcept;
+// The same for a list in a head that has been mapped; reads the URI as well. False, too, if parse_uri would say so.
+bool take_address(const HeadMap& map, Text& list, NameAddr& out, Uri& uri) noexcept;
 
 // Finds a header parameter by name, ignoring case; skips quoted values as a whole. `value` is raw: a quoted string keeps its quotes.
 // LWS around ';' and '=' is legal (GR-17).
@@ -37,7 +37,7 @@ bool find_param(Text params, Text name, Text* value) noexcept;
 // Steps through a comma list: quoted strings and angle brackets hide commas (GR-9). Blanks and folds around a value are trimmed.
 class ValueList {
  public:
-  explicit ValueList(Text line_value) noexcept : rest_(line_value) {}
+  explicit ValueList(Text line_value) noexcept : text_(line_value.data()), rest_(line_value) {}
   // False at the end, and at once for a line without a value. An empty element (",,", a leading or trailing comma) comes back as an
   // empty view: the caller decides.
   bool next(Text& value) noexcept;
@@ -45,6 +45,7 @@ class ValueList {
   bool is_sound() const noexcept { return sound_; }
 
  private:
+  const char* text_;  // where the whole list begins
   Text rest_;
   bool first_ = true;
   bool done_ = false;

@@ -14,6 +14,13 @@ namespace sluice {
 
 namespace {
 
+// Room for what a reader fills in whole: nobody clears it before.
+template <typename T>
+union Unset {
+  Unset() noexcept {}
+  T filled;
+};
+
 class Scanner {
  public:
   Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out), map_(out.data) {}
@@ -131,9 +138,9 @@ class Scanner {
 
   void scan_vias(Text list) noexcept {
     for (;;) {
-      Via further;
+      Unset<Via> further;
       const bool first = out_.via_count == 0 && vias_sound_;
-      Via& via = first ? out_.via : further;
+      Via& via = first ? out_.via : further.filled;
       if (!take_via(map_, list, via)) {
         // The well-formed beginning of the first value is enough to route the response back to the sender.
         if (first && !via.value.empty()) out_.top_via = out_.slice_of(via.value);
@@ -157,11 +164,11 @@ class Scanner {
 
   void scan_routes(Text list) noexcept {
     for (;;) {
-      NameAddr route;
-      RouteUri further;
-      RouteUri& uri = out_.route_count < kKeptRoutes ? out_.routes[out_.route_count] : further;
-      if (!take_name_addr(map_, list, route) || !route.bracketed || !parse_uri(map_, route.uri_text, uri.parts)) return fail(ScanError::bad_route);
-      uri.text = route.uri_text;
+      Unset<NameAddr> route;
+      Unset<RouteUri> further;
+      RouteUri& uri = out_.route_count < kKeptRoutes ? out_.routes[out_.route_count] : further.filled;
+      if (!take_address(map_, list, route.filled, uri.parts) || !route.filled.bracketed) return fail(ScanError::bad_route);
+      uri.text = route.filled.uri_text;
       if (out_.route_count == limits_.max_routes) return fail(ScanError::too_many_routes);
       if (out_.route_count < 255) ++out_.route_count;
       if (list.empty()) return;
@@ -173,8 +180,9 @@ class Scanner {
   bool is_tag_sound(const NameAddr& party) const noexcept { return party.tags == 0 || (party.tags == 1 && is_token(map_, party.tag)); }
 
   bool scan_party(Text value, Uri& uri, Slice& whole, Slice& tag_slice) noexcept {
-    NameAddr party;
-    if (!take_name_addr(map_, value, party) || !value.empty() || !parse_uri(map_, party.uri_text, uri) || !is_tag_sound(party)) return false;
+    Unset<NameAddr> room;
+    const NameAddr& party = room.filled;
+    if (!take_address(map_, value, room.filled, uri) || !value.empty() || !is_tag_sound(party)) return false;
     whole = out_.slice_of(party.value);
     if (party.tags > 0) tag_slice = out_.slice_of(party.tag);
     if (party.tag.size() > limits_.max_token) fail(ScanError::token_too_long);
@@ -182,8 +190,8 @@ class Scanner {
   }
 
   void scan_from(Text value) noexcept {
-    Uri uri;
-    if (!scan_party(value, uri, out_.from_value, out_.from_tag)) fail(ScanError::bad_from);
+    Unset<Uri> uri;
+    if (!scan_party(value, uri.filled, out_.from_value, out_.from_tag)) fail(ScanError::bad_from);
   }
 
   void scan_to(Text value) noexcept {

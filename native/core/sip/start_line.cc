@@ -1,6 +1,7 @@
 #include "core/sip/start_line.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/sip/char_class.h"
 #include "core/sip/head_map.h"
@@ -10,7 +11,15 @@ namespace sluice {
 
 namespace {
 
-bool starts_sip(Text text) noexcept { return text.size() >= 4 && same_text(text.substr(0, 4), "SIP/"); }
+// "SIP/" in any case.
+bool starts_sip(Text text) noexcept {
+  if (text.size() < 4) return false;
+  uint32_t word, letters, wanted;
+  std::memcpy(&word, text.data(), 4);
+  std::memcpy(&letters, "   ", 4);  // no bit of the slash
+  std::memcpy(&wanted, "sip/", 4);
+  return (word | letters) == wanted;
+}
 
 // "SIP" "/" 1*DIGIT "." 1*DIGIT
 bool is_sip_version(Text text) noexcept {
@@ -23,8 +32,8 @@ bool is_sip_version(Text text) noexcept {
   return true;
 }
 
-ScanError check_version(Text version) noexcept {
-  if (version == "SIP/2.0" || same_text(version, "SIP/2.0")) return ScanError::none;
+[[gnu::cold, gnu::noinline]] ScanError check_version(Text version) noexcept {
+  if (same_text(version, "SIP/2.0")) return ScanError::none;
   return is_sip_version(version) ? ScanError::version : ScanError::start_line;
 }
 
@@ -34,8 +43,9 @@ bool ends_with_version(Text line) noexcept {
 }
 
 StartLineResult scan_status_line(Text line, Message& out) noexcept {
-  const size_t space = line.find(' ');
-  const ScanError error = check_version(line.substr(0, space));
+  const bool is_usual = line.starts_with("SIP/2.0 ");
+  const size_t space = is_usual ? 7 : line.find(' ');
+  const ScanError error = is_usual ? ScanError::none : check_version(line.substr(0, space));
   if (error != ScanError::none) return {error};
   if (space == Text::npos) return {ScanError::bad_status};
   const Text rest = line.substr(space + 1);
@@ -66,11 +76,12 @@ ScanError scan_request_line(const HeadMap& map, Text line, const ScanLimits& lim
   out.method_text = out.slice_of(method);
   out.method = method_of(method);
   const Text rest = line.substr(space + 1);
-  const size_t last = rest.rfind(' ');
+  const bool is_usual = rest.ends_with(" SIP/2.0");
+  const size_t last = is_usual ? rest.size() - 8 : rest.rfind(' ');
   if (last == Text::npos) return ScanError::start_line;
   const Text uri = rest.substr(0, last);
   if (uri.empty()) return ScanError::start_line;
-  const ScanError version = check_version(rest.substr(last + 1));
+  const ScanError version = is_usual ? ScanError::none : check_version(rest.substr(last + 1));
   const ScanError target = check_request_uri(map, uri, limits, out);
   // No URI has blanks.
   if (target != ScanError::none && std::any_of(uri.begin(), uri.end(), is_blank)) return ScanError::start_line;

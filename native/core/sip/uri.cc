@@ -10,18 +10,19 @@ namespace sluice {
 
 namespace {
 
+constexpr CharRuns kRuns;
+
 // One character of a class, or an escape (RFC 3261 19.1.2).
-template <typename Runs>
-const char* skip_escaped(const Runs& runs, const char* p, const char* end, CharClass bits) noexcept {
+const char* skip_escaped(const char* p, const char* end, CharClass bits) noexcept {
   for (;;) {
-    p = runs.skip(p, end, bits);
+    p = kRuns.skip(p, end, bits);
     if (p == end || *p != '%' || end - p < 3 || !is_hex(p[1]) || !is_hex(p[2])) return p;
     p += 3;
   }
 }
 
 // If one of these came twice, two readers could choose differently (GR-16).
-uint32_t bit_of_uri_param(Text name) noexcept {
+[[gnu::always_inline]] inline uint32_t bit_of_uri_param(Text name) noexcept {
   switch (name.size()) {
     case 2: return same_word(name, "lr") ? kUri_lr : same_word(name, "ob") ? kUri_ob : same_word(name, "gr") ? kUri_gr : 0;
     case 3: return same_word(name, "ttl") ? kUri_ttl : 0;
@@ -33,20 +34,19 @@ uint32_t bit_of_uri_param(Text name) noexcept {
   }
 }
 
-template <typename Runs>
-const char* read_uri_params(const Runs& runs, const char* p, const char* end, Uri& out) noexcept {
+const char* read_uri_params(const char* p, const char* end, Uri& out) noexcept {
   const char* start = p;
   uint32_t seen = 0;
   while (p < end && *p == ';') {
     const char* name = p + 1;
-    p = skip_escaped(runs, name, end, kChar_uri_param);
+    p = skip_escaped(name, end, kChar_uri_param);
     if (p == name) return nullptr;
     const uint32_t bit = bit_of_uri_param(between(name, p));
     if (seen & bit) return nullptr;
     seen |= bit;
     if (p < end && *p == '=') {
       const char* value = p + 1;
-      p = skip_escaped(runs, value, end, kChar_uri_param);
+      p = skip_escaped(value, end, kChar_uri_param);
       if (p == value) return nullptr;
     }
   }
@@ -55,16 +55,15 @@ const char* read_uri_params(const Runs& runs, const char* p, const char* end, Ur
   return p;
 }
 
-template <typename Runs>
-bool read_user_info(const Runs& runs, const char* p, const char* at, Uri& out) noexcept {
+bool read_user_info(const char* p, const char* at, Uri& out) noexcept {
   const char* user = p;
-  p = skip_escaped(runs, p, at, kChar_user);
+  p = skip_escaped(p, at, kChar_user);
   if (p == user) return false;
   out.user = between(user, p);
   out.has_user = true;
   if (p < at && *p == ':') {
     const char* password = p + 1;
-    p = skip_escaped(runs, password, at, kChar_password);
+    p = skip_escaped(password, at, kChar_password);
     out.password = between(password, p);
   }
   return p == at;
@@ -77,10 +76,9 @@ const char* skip_zeros(const char* p, const char* end) noexcept {
   return p == start || (p < end && is_digit(*p)) ? nullptr : p;
 }
 
-template <typename Runs>
-bool parse_sip(const Runs& runs, const char* p, const char* end, Uri& out) noexcept {
+bool parse_sip(const char* p, const char* end, Uri& out) noexcept {
   // Neither parameters nor headers may contain '@', so the user part ends at the only one (GR-13).
-  const char* first = runs.plain(p, end);
+  const char* first = kRuns.plain(p, end);
   if (first < end && *first == '@' && first > p) {
     out.user = between(p, first);
     out.has_user = true;
@@ -89,11 +87,11 @@ bool parse_sip(const Runs& runs, const char* p, const char* end, Uri& out) noexc
     // No '@'.
   } else if (const void* at = std::memchr(p, '@', static_cast<size_t>(end - p))) {
     const char* behind_user = static_cast<const char*>(at);
-    if (!read_user_info(runs, p, behind_user, out)) return false;
+    if (!read_user_info(p, behind_user, out)) return false;
     p = behind_user + 1;
   }
   const char* host = p;
-  p = skip_host(runs, p, end);
+  p = skip_host(kRuns, p, end);
   if (p == nullptr) return false;
   out.host = between(host, p);
   if (p < end && *p == ':') {
@@ -103,12 +101,12 @@ bool parse_sip(const Runs& runs, const char* p, const char* end, Uri& out) noexc
     if (p == nullptr) return false;
   }
   if (p < end && *p == ';') {
-    p = read_uri_params(runs, p, end, out);
+    p = read_uri_params(p, end, out);
     if (p == nullptr) return false;
   }
   if (p < end && *p == '?') {
     const char* headers = p;
-    p = skip_escaped(runs, p + 1, end, kChar_uri_header);
+    p = skip_escaped(p + 1, end, kChar_uri_header);
     if (p == headers + 1) return false;
     out.headers = between(headers, p);
   }
@@ -127,42 +125,105 @@ Text host_body(Text host) noexcept {
   return host;
 }
 
-// "sip:" in any case.
-bool begins_sip(const char* p, const char* end) noexcept {
-  if (end - p < 4 || p[3] != ':') return false;
-  return lower(p[0]) == 's' && lower(p[1]) == 'i' && lower(p[2]) == 'p';
-}
-
-template <typename Runs>
-bool parse_uri_by(const Runs& runs, Text text, Uri& out) noexcept {
+// Any URI; slower, for those that read_usual leaves.
+[[gnu::cold, gnu::noinline]] bool parse_any(Text text, Uri& out) noexcept {
   out = Uri{};
   const char* p = text.data();
   const char* end = p + text.size();
   const char* scheme = p;
-  if (begins_sip(p, end)) {
-    out.scheme = Scheme::sip;
-    out.scheme_text = between(p, p + 3);
-    return end - p > 4 && parse_sip(runs, p + 4, end, out);
-  }
   if (p == end || !is_alpha(*p)) return false;
   while (p < end && (is_alpha(*p) || is_digit(*p) || *p == '+' || *p == '-' || *p == '.')) ++p;
   if (p == end || *p != ':') return false;
   out.scheme_text = between(scheme, p);
   ++p;
-  if (same_text(out.scheme_text, "sips")) {
+  if (same_text(out.scheme_text, "sip")) {
+    out.scheme = Scheme::sip;
+  } else if (same_text(out.scheme_text, "sips")) {
     out.scheme = Scheme::sips;
   } else {
     out.scheme = same_text(out.scheme_text, "tel") ? Scheme::tel : same_text(out.scheme_text, "urn") ? Scheme::urn : Scheme::other;
     return parse_other(p, end);
   }
-  return p < end && parse_sip(runs, p, end, out);
+  return p < end && parse_sip(p, end, out);
+}
+
+// "sip:" in any case.
+bool begins_sip(const char* p) noexcept {
+  uint32_t word, letters, wanted;
+  std::memcpy(&word, p, 4);
+  std::memcpy(&letters, "   ", 4);  // no bit of the colon
+  std::memcpy(&wanted, "sip:", 4);
+  return (word | letters) == wanted;
+}
+
+// Declared as read_usual_uri.
+template <typename Runs>
+[[gnu::noinline]] const char* read_usual(const Runs& runs, const char* const text, const char* const end, Uri& out) noexcept {
+  if (end - text < 5 || !begins_sip(text)) return nullptr;
+  out.scheme = Scheme::sip;
+  out.scheme_text = between(text, text + 3);
+  clear(out.user, out.password, out.params, out.headers);
+  out.port = 0;
+  out.port_zero = false;
+  out.has_user = false;
+  out.known_params = 0;
+  const char* host = text + 4;
+  const char* p = runs.plain_or_beyond(host, end);
+  if (p == host) {
+    if (*p != '+') return nullptr;
+    p = runs.plain(host + 1, end);
+    if (p == end || *p != '@') return nullptr;
+  }
+  if (p >= end) {
+    p = end;
+  } else if (*p == '@') {
+    out.user = between(host, p);
+    out.has_user = true;
+    host = p + 1;
+    p = runs.plain(host, end);
+    if (p == host) return nullptr;
+  }
+  if (*host == '.' || *host == '-' || has_two_dots(text, host, p)) return nullptr;
+  out.host = between(host, p);
+  if (p < end && *p == ':') {
+    p = read_port(p + 1, end, out.port);
+    if (p == nullptr) return nullptr;
+  }
+  if (p == end || *p != ';') return p;
+  const char* const params = p;
+  uint32_t seen = 0;
+  do {
+    const char* const name = p + 1;
+    p = runs.plain(name, end);
+    if (p == name) return nullptr;
+    const uint32_t bit = bit_of_uri_param(between(name, p));
+    if ((seen & bit) != 0) return nullptr;
+    seen |= bit;
+    if (p < end && *p == '=') {
+      const char* const value = p + 1;
+      p = runs.skip(value, end, kChar_uri_param);
+      if (p == value) return nullptr;
+    }
+  } while (p < end && *p == ';');
+  out.params = between(params, p);
+  out.known_params = static_cast<uint8_t>(seen);
+  return p;
+}
+
+template <typename Runs>
+bool parse_uri_by(const Runs& runs, Text text, Uri& out) noexcept {
+  const char* const end = text.data() + text.size();
+  const char* const behind = read_usual(runs, text.data(), end, out);
+  return (behind != nullptr && behind == end) || parse_any(text, out);
 }
 
 }  // namespace
 
-bool parse_uri(Text text, Uri& out) noexcept { return parse_uri_by(CharRuns(), text, out); }
+bool parse_uri(Text text, Uri& out) noexcept { return parse_uri_by(kRuns, text, out); }
 
 bool parse_uri(const HeadMap& map, Text text, Uri& out) noexcept { return parse_uri_by(map, text, out); }
+
+const char* read_usual_uri(const HeadMap& map, const char* p, const char* end, Uri& out) noexcept { return read_usual(map, p, end, out); }
 
 bool find_uri_param(Text params, Text name, Text* value) noexcept {
   while (!params.empty()) {

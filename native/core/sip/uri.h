@@ -34,6 +34,10 @@ bool parse_uri(Text text, Uri& out) noexcept;
 // The same for a URI in a head that has been mapped.
 bool parse_uri(const HeadMap& map, Text text, Uri& out) noexcept;
 
+// Reads a sip: URI as nearly all are: user and host of plain words, or a telephone number with '+', and no escapes. Returns the position of the
+// octet that it cannot take: if the URI ends there, parse_uri would say the same. nullptr: only parse_uri can tell.
+const char* read_usual_uri(const HeadMap& map, const char* p, const char* end, Uri& out) noexcept;
+
 // Finds a URI parameter by name, ignoring case. `value` is empty if it has none. `params` is Uri::params.
 bool find_uri_param(Text params, Text name, Text* value) noexcept;
 

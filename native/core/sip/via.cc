@@ -7,54 +7,61 @@ namespace sluice {
 
 namespace {
 
-constexpr uint32_t kBranch = 1;
-constexpr uint32_t kReceived = 2;
-constexpr uint32_t kRport = 4;
-constexpr uint32_t kMaddr = 8;
-constexpr uint32_t kKeepParam = 16;
-
-uint32_t bit_of_via_param(Text name) noexcept {
-  switch (name.size()) {
-    case 4: return same_word(name, "keep") ? kKeepParam : 0;
-    case 5: return same_word(name, "rport") ? kRport : same_word(name, "maddr") ? kMaddr : 0;
-    case 6: return same_word(name, "branch") ? kBranch : 0;
-    case 8: return same_word(name, "received") ? kReceived : 0;
-    default: return 0;
-  }
-}
-
 uint16_t port_or_zero(Text digits) noexcept {
   uint16_t port = 0;
   const char* end = digits.data() + digits.size();
   return read_port(digits.data(), end, port) == end ? port : 0;
 }
 
-// False if a parameter that affects routing lacks the value it needs.
-template <typename Runs>
-bool note_param(const Runs& runs, const Param& param, uint32_t bit, Via& out) noexcept {
-  switch (bit) {
-    case kBranch:
+// False if a parameter that affects routing lacks the value it needs or is there a second time.
+[[gnu::always_inline]] inline bool note_param(const Param& param, Via& out) noexcept {
+  const bool has_value = !param.value.empty();
+  switch (param.name.size()) {
+    case 4:
+      if (!same_word(param.name, "keep")) return true;
+      if (out.has_keep) return false;
+      out.has_keep = true;
+      out.keep_has_value = has_value;
+      out.keep_param = param.whole;
+      return true;
+    case 5:
+      if (same_word(param.name, "rport")) {
+        if (out.has_rport) return false;
+        out.has_rport = true;
+        if (has_value) out.rport = port_or_zero(param.value);
+        out.rport_param = param.whole;
+      } else if (same_word(param.name, "maddr")) {
+        if (!has_value || !out.maddr.empty()) return false;
+        out.maddr = param.value;
+      }
+      return true;
+    case 6:
+      if (!same_word(param.name, "branch")) return true;
+      if (!has_value || !out.branch.empty()) return false;
       out.branch = param.value;
-      return is_token(runs, param.value);
-    case kReceived:
+      return true;
+    case 8:
+      if (!same_word(param.name, "received")) return true;
+      if (!has_value || !out.received.empty()) return false;
       out.received = param.value;
       out.received_param = param.whole;
-      return !param.value.empty();
-    case kRport:
-      out.has_rport = true;
-      out.rport = port_or_zero(param.value);
-      out.rport_param = param.whole;
-      return true;
-    case kMaddr:
-      out.maddr = param.value;
-      return !param.value.empty();
-    case kKeepParam:
-      out.has_keep = true;
-      out.keep_has_value = !param.value.empty();
-      out.keep_param = param.whole;
       return true;
     default: return true;
   }
+}
+
+struct ReadParam {
+  const char* p;       // after it and the LWS behind it; nullptr: it is faulty
+  const char* behind;  // after it
+};
+
+// A parameter that has blanks, or a value that is not plain.
+template <typename Runs>
+[[gnu::cold, gnu::noinline]] ReadParam note_any_param(const Runs& runs, const char* p, const char* end, Via& out) noexcept {
+  Param param;
+  p = read_any_param(runs, p, end, param);
+  if (p == nullptr || (same_word(param.name, "branch") && !is_token(runs, param.value)) || !note_param(param, out)) return {nullptr, nullptr};
+  return {p, param.whole.data() + param.whole.size()};
 }
 
 // A token followed by '/', with LWS around the '/'.
@@ -68,17 +75,12 @@ const char* skip_token_slash(const Runs& runs, const char* p, const char* end) n
 
 // sent-protocol LWS sent-by. A version other than 2.0 is not a fault here: the request must be answered with 505.
 template <typename Runs>
-const char* read_sent_by(const Runs& runs, const char* p, const char* end, Via& out) noexcept {
-  constexpr Text kUsual = "SIP/2.0/";
-  const Text rest = between(p, end);
-  if (rest.starts_with(kUsual) && rest.size() > kUsual.size() && is_class(rest[kUsual.size()], kChar_token)) {
-    p += kUsual.size();
-  } else {
-    p = skip_token_slash(runs, p, end);
-    if (p == nullptr) return nullptr;
-    p = skip_token_slash(runs, p, end);
-    if (p == nullptr) return nullptr;
-  }
+[[gnu::cold, gnu::noinline]] const char* read_any_sent_by(const Runs& runs, const char* p, const char* end, Via& out) noexcept {
+  out.transport = out.host = Text();
+  p = skip_token_slash(runs, p, end);
+  if (p == nullptr) return nullptr;
+  p = skip_token_slash(runs, p, end);
+  if (p == nullptr) return nullptr;
   const char* behind = runs.skip(p, end, kChar_token);
   const char* host = skip_lws(behind, end);
   if (behind == p || host == behind) return nullptr;
@@ -91,24 +93,55 @@ const char* read_sent_by(const Runs& runs, const char* p, const char* end, Via& 
 }
 
 template <typename Runs>
+[[gnu::always_inline]] inline const char* read_sent_by(const Runs& runs, const char* p, const char* end, Via& out) noexcept {
+  constexpr size_t kUsual = 8;
+  if (static_cast<size_t>(end - p) > kUsual && begins_with(p, "SIP/2.0/")) {
+    // Nearly always it is plain words with a single space.
+    const char* const transport = p + kUsual;
+    const char* const space = runs.plain_or_beyond(transport, end);
+    if (space < end && *space == ' ' && space > transport) {
+      const char* const host = space + 1;
+      const char* at = runs.plain(host, end);
+      if (at > host && *host != '.' && *host != '-' && !has_two_dots(p, host, at)) {
+        out.transport = between(transport, space);
+        out.host = between(host, at);
+        if (at < end && *at == ':') at = read_port(at + 1, end, out.port);
+        if (at != nullptr && (at == end || *at == ';' || *at == ',')) return at;
+      }
+    }
+  }
+  return read_any_sent_by(runs, p, end, out);
+}
+
+template <typename Runs>
 bool take_via_by(const Runs& runs, Text& list, Via& out) noexcept {
-  out = Via{};
+  clear(out.value, out.params, out.branch, out.received, out.maddr, out.rport_param, out.received_param, out.keep_param);
+  out.port = 0;
+  out.rport = 0;
+  out.has_rport = false;
+  out.has_keep = false;
+  out.keep_has_value = false;
   const char* end = list.data() + list.size();
   const char* start = skip_lws(list.data(), end);
   const char* behind = read_sent_by(runs, start, end, out);
   if (behind == nullptr) return false;
   const char* p = skip_lws(behind, end);
-  const char* params = p;
-  uint32_t seen = 0;
+  const char* const params = p;
   while (p < end && *p == ';') {
-    out.value = between(start, behind);
     Param param;
-    p = read_param(runs, p, end, param);
-    if (p == nullptr) return false;
-    const uint32_t bit = bit_of_via_param(param.name);
-    if ((seen & bit) != 0 || !note_param(runs, param, bit, out)) return false;
-    seen |= bit;
-    behind = param.whole.data() + param.whole.size();
+    if (const char* const after = read_plain_param(runs, p, end, param); after != nullptr) {
+      if (!note_param(param, out)) {
+        out.value = between(start, behind);
+        return false;
+      }
+      p = behind = after;
+    } else {
+      out.value = between(start, behind);
+      const ReadParam any = note_any_param(runs, p, end, out);
+      if (any.p == nullptr) return false;
+      p = any.p;
+      behind = any.behind;
+    }
   }
   if (p < end && *p != ',') return false;
   if (behind > params) out.params = between(params, behind);
