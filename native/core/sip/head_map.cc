@@ -145,14 +145,20 @@ size_t HeadMap::extend(size_t size, uint64_t (&controls)[kChunk]) noexcept {
   const size_t octets = std::min(size - mapped_, kChunk * 64), whole = octets / 64, rest = octets % 64;
   uint64_t* const specials = specials_ + mapped_ / 64;
   kMapOctets(at, whole, specials, controls);
-  if (rest > 0) {
-    char last[64];
-    std::memcpy(last, at + whole * 64, rest);
-    std::memset(last + rest, 0, 64 - rest);
-    kMapOctets(last, 1, specials + whole, controls + whole);
-    controls[whole] &= (uint64_t{1} << rest) - 1;
-  }
   mapped_ += octets;
+  if (rest > 0) {
+    // The 64 octets that end here, unless there are fewer.
+    const char* last = at + octets - 64;
+    char copy[64];
+    if (mapped_ < 64) {
+      std::memset(copy, 0, sizeof copy);
+      std::memcpy(copy + 64 - rest, at, rest);
+      last = copy;
+    }
+    kMapOctets(last, 1, specials + whole, controls + whole);
+    specials[whole] >>= 64 - rest;
+    controls[whole] >>= 64 - rest;
+  }
   specials_[(mapped_ + 63) / 64] = ~uint64_t{0};
   return octets;
 }

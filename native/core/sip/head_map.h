@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bit>
+#include <cstring>
 
 #include "core/sip/char_class.h"
 
@@ -29,13 +30,19 @@ OctetMappers octet_mappers() noexcept;
 class HeadMap {
  public:
   static constexpr size_t kMost = 65'535;
-  static constexpr size_t kChunk = 8;  // blocks of 64 octets
+  static constexpr size_t kChunk = 12;  // blocks of 64 octets; most heads are one chunk
 
   explicit HeadMap(const char* head) noexcept : head_(head) {}
 
   // Maps the octets from the next one on, at most a chunk, and returns how many; `size`: of the window, at most kMost. Writes their
   // `controls`.
   size_t extend(size_t size, uint64_t (&controls)[kChunk]) noexcept;
+
+  // How many letters, digits, '-', '.' and '_' follow from octet `at` on.
+  size_t plain_size(size_t at) const noexcept {
+    const uint64_t near = specials_from(at);
+    return near != 0 ? static_cast<unsigned>(std::countr_zero(near)) : far_special(at) - at;
+  }
 
   // The end of a run of letters, digits, '-', '.' and '_'.
   const char* plain(const char* p, const char* end) const noexcept {
@@ -58,11 +65,23 @@ class HeadMap {
  private:
   const char* next_special(const char* p) const noexcept {
     const size_t at = static_cast<size_t>(p - head_);
-    size_t i = at / 64;
-    if (const uint64_t word = specials_[i] >> at % 64; word != 0) return p + std::countr_zero(word);
-    while (specials_[++i] == 0) {
-    }
-    return head_ + i * 64 + std::countr_zero(specials_[i]);
+    const uint64_t near = specials_from(at);
+    return near != 0 ? p + static_cast<unsigned>(std::countr_zero(near)) : head_ + far_special(at);
+  }
+
+  // Bit 0 is octet `at`, and at least 56 more follow, so that nearly every run ends here: by words, one in eight would go on in the next.
+  uint64_t specials_from(size_t at) const noexcept {
+    if constexpr (std::endian::native != std::endian::little) return specials_[at / 64] >> at % 64;
+    uint64_t bits;
+    std::memcpy(&bits, reinterpret_cast<const char*>(specials_) + at / 8, sizeof bits);
+    return bits >> at % 8;
+  }
+
+  // The first one behind the word of octet `at`.
+  [[gnu::noinline]] size_t far_special(size_t at) const noexcept {
+    size_t i = at / 64 + 1;
+    while (specials_[i] == 0) ++i;
+    return i * 64 + static_cast<size_t>(std::countr_zero(specials_[i]));
   }
 
   const char* head_;

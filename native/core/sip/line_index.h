@@ -11,8 +11,8 @@ struct LineIndex {
   bool escaped_control = false;       // a control octet after a backslash: legal only in a quoted string, which this pass cannot see
   bool overflow = false;              // more than `most` header fields
   uint8_t count = 0;
-  uint32_t head_end = 0;        // after the empty line; 0: not reached
-  uint16_t start_line_end = 0;  // at its CRLF; 0: no line ends
+  size_t head_end = 0;          // after the empty line; 0: not reached
+  size_t start_line_end = 0;    // at its CRLF; 0: no line ends
 };
 
 // Fills line_at and line_end of `lines` (at most `most`); a field includes its folds. At most 65,535 octets. Extends `map`, fresh and of this

@@ -54,6 +54,7 @@ struct RouteUri {
 };
 constexpr size_t kKeptRoutes = 3;
 
+// What the scanner clears for every message stands together, by value, so that it takes few stores.
 struct Message {
   const char* data;
   uint32_t size;       // start line, headers, empty line and body
@@ -63,32 +64,32 @@ struct Message {
   bool is_framed;       // the end of the message is certain; false: the stream it arrived on cannot go on
   bool has_tag_to;      // the To header has a tag parameter
   bool has_crlf_body;   // extra octets follow the body; they are not part of `size`
+  bool has_via;         // `via` holds the parts of a well-formed first Via
   Method method;        // of a request; for a response, the one in its CSeq
-  uint16_t status;      // 100-699; 0 for a request
   uint8_t line_count;
   uint8_t via_count;    // values in all lines (255 means 255 or more)
   uint8_t route_count;  // values in all lines
+  uint16_t status;      // 100-699; 0 for a request
+  uint32_t cseq;
   Slice method_text;
   Slice request_uri;
-  Uri uri;              // the parts of `request_uri`, unless that is empty
   Slice reason;         // of a response; may be empty
   Slice top_via;        // the first Via value, trimmed
-  bool has_via;         // `via` holds the parts of a well-formed first Via
-  Via via;
-  ViaName vias[kKeptVias];  // the first of the `via_count`, when all are well formed
-  RouteUri routes[kKeptRoutes];  // the first of the `route_count`
   Slice call_id;
   Slice from_value;     // whole From value
   Slice to_value;       // whole To value
-  Uri to_uri;           // the parts of its URI, unless `to_value` is empty
   Slice from_tag;       // empty: none
   Slice to_tag;         // empty: none
   Slice cseq_value;     // whole CSeq value if it is digits and a token, even if the number is too large
   Slice cseq_method;
-  uint32_t cseq;
   int32_t max_forwards;    // 0-255; -1: absent or not a number in that range where the leniency of PX-16.3-7 applies
   int64_t content_length;  // -1: absent
   uint8_t first[kHeaderIds];  // first line of each id, kNoLine: absent
+  Uri uri;              // the parts of `request_uri`, unless that is empty
+  Uri to_uri;           // the parts of the URI in To, unless `to_value` is empty
+  Via via;
+  ViaName vias[kKeptVias];  // the first of the `via_count`, when all are well formed
+  RouteUri routes[kKeptRoutes];  // the first of the `route_count`
   HeaderLine lines[kMaxLines];
 
   const HeaderLine* line(HeaderId id) const noexcept {

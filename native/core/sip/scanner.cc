@@ -21,12 +21,28 @@ union Unset {
   T filled;
 };
 
+constexpr uint64_t kMostContent = 9'999'999'999;  // a Content-Length has ten digits
+
+// The digits from `p` on, behind which something else stands, as it does behind every value: a blank or a line end. Returns their end.
+// Numbers of more than 18 digits become at least 10^17 if they are not smaller.
+const char* read_number(const char* p, uint64_t& number) noexcept {
+  const char* const begin = p;
+  uint64_t sum = 0;
+  for (uint8_t digit; (digit = static_cast<uint8_t>(*p - '0')) <= 9; ++p) sum = sum * 10 + digit;
+  if (p - begin > 18) [[unlikely]] {
+    sum = 0;
+    for (const char* q = begin; q < p && sum < 100'000'000'000'000'000; ++q) sum = sum * 10 + static_cast<uint64_t>(*q - '0');
+  }
+  number = sum;
+  return p;
+}
+
 class Scanner {
  public:
   Scanner(const ScanLimits& limits, Message& out) noexcept : limits_(limits), out_(out), map_(out.data) {}
 
   // False: a stream may still bring the end of the head.
-  bool run(size_t available, size_t head_size, Carrier carrier) noexcept {
+  [[gnu::noinline]] bool run(size_t available, size_t head_size, Carrier carrier) noexcept {
     const bool finds = head_size == kFindHead;
     const size_t window = std::min<size_t>(finds || head_size == 0 ? available : head_size, std::min<size_t>(limits_.max_head, 65535));
     const LineIndex index = index_lines(out_.data, window, limits_.max_lines, out_.lines, map_);
@@ -43,7 +59,7 @@ class Scanner {
     if (start.error != ScanError::none) fail(start.error);
     if (index.fault != ScanError::none) out_.reason = Slice{};  // the only slice whose octets are not checked one by one
     if (index.escaped_control) check_controls(index);
-    for (uint8_t i = 0; i < index.count; ++i) scan_field(i);
+    scan_fields(index.count, available);
     out_.line_count = index.count;
     check_required();
     measure(available, head_size, carrier);
@@ -52,19 +68,35 @@ class Scanner {
 
  private:
   void reset(size_t head_size) noexcept {
-    out_.size = out_.head_size = static_cast<uint32_t>(head_size);
-    out_.error = ScanError::none;
-    out_.is_request = out_.has_tag_to = out_.has_crlf_body = out_.has_via = false;
-    out_.is_framed = true;
-    out_.method = Method::unknown;
-    out_.status = 0;
-    out_.line_count = out_.via_count = out_.route_count = 0;
-    out_.method_text = out_.request_uri = out_.reason = out_.top_via = out_.call_id = Slice{};
-    out_.from_value = out_.to_value = out_.from_tag = out_.to_tag = out_.cseq_value = out_.cseq_method = Slice{};
-    out_.cseq = 0;
-    out_.max_forwards = -1;
-    out_.content_length = -1;
-    std::memset(out_.first, kNoLine, sizeof out_.first);
+    Message& out = out_;
+    out.size = static_cast<uint32_t>(head_size);
+    out.head_size = static_cast<uint32_t>(head_size);
+    out.error = ScanError::none;
+    out.is_request = false;
+    out.is_framed = true;
+    out.has_tag_to = false;
+    out.has_crlf_body = false;
+    out.has_via = false;
+    out.method = Method::unknown;
+    out.line_count = 0;
+    out.via_count = 0;
+    out.route_count = 0;
+    out.status = 0;
+    out.cseq = 0;
+    out.method_text = Slice{};
+    out.request_uri = Slice{};
+    out.reason = Slice{};
+    out.top_via = Slice{};
+    out.call_id = Slice{};
+    out.from_value = Slice{};
+    out.to_value = Slice{};
+    out.from_tag = Slice{};
+    out.to_tag = Slice{};
+    out.cseq_value = Slice{};
+    out.cseq_method = Slice{};
+    out.max_forwards = -1;
+    out.content_length = -1;
+    std::memset(out.first, kNoLine, sizeof out.first);
   }
 
   [[gnu::cold, gnu::noinline]] void fail(ScanError error) noexcept {
@@ -88,29 +120,56 @@ class Scanner {
     if (loose) fail_framing(ScanError::control_octet);
   }
 
-  void scan_field(uint8_t number) noexcept {
-    HeaderLine& line = out_.lines[number];
-    const char* p = out_.data + line.line_at;
-    const char* end = out_.data + line.line_end - 2;
-    const char* name = p;
-    p = map_.plain(p, end);
+  // `reach`: how many octets there are.
+  void scan_fields(uint8_t count, size_t reach) noexcept {
+    const char* const data = out_.data;
+    const ptrdiff_t last = static_cast<ptrdiff_t>(reach) - static_cast<ptrdiff_t>(kNameReach);
+    HeaderLine* line = out_.lines;
+    for (uint8_t number = 0; number < count; ++number, ++line) {
+      const size_t at = line->line_at;
+      const size_t size = map_.plain_size(at);
+      const char* value = data + at + size;
+      const char* end = data + line->line_end - 2;
+      HeaderId id;
+      // The line end follows, so that there are two octets.
+      if (std::memcmp(value, ": ", 2) == 0 && size - 1 < kNameReach && static_cast<ptrdiff_t>(at) <= last) [[likely]] {
+        id = header_id_in_head(data + at, size);
+        value += 2;
+      } else {
+        value = scan_name(*line, value, end);
+        if (value == nullptr) {
+          fail_framing(ScanError::header_syntax);
+          continue;
+        }
+        id = line->id;
+      }
+      if (static_cast<uint8_t>(*value) <= ' ') [[unlikely]] value = skip_blanks(value, end);
+      if (static_cast<uint8_t>(end[-1]) <= ' ') [[unlikely]] end = trim_lws(value, end);
+      line->value_at = static_cast<uint16_t>(value - data);
+      line->value_len = static_cast<uint16_t>(end - value);
+      line->id = id;
+      line->next_same = kNoLine;
+      if (id != HeaderId::other) scan_known(number, id, between(value, end));
+    }
+  }
+
+  // A name that is not plain, short and followed by a colon and a blank; `p`: the end of what is plain. Returns the position after the
+  // colon; nullptr: there is none, and the line has no value.
+  [[gnu::noinline]] const char* scan_name(HeaderLine& line, const char* p, const char* end) noexcept {
+    const char* const name = out_.data + line.line_at;
     if (p < end && *p != ':') p = map_.skip(p, end, kChar_token);
-    line.id = header_id(between(name, p));
-    line.next_same = kNoLine;
-    const bool empty_name = p == name;
+    const Text text = between(name, p);
     // No fold before the colon: HCOLON = *( SP / HTAB ) ":" SWS.
     while (p < end && is_blank(*p)) ++p;
-    if (empty_name || p == end || *p != ':') {
-      line.id = HeaderId::other;
-      line.value_at = line.line_at;
-      line.value_len = 0;
-      return fail_framing(ScanError::header_syntax);
+    if (!text.empty() && p != end && *p == ':') {
+      line.id = header_id(text);
+      return p + 1;
     }
-    p = skip_lws(p + 1, end);
-    end = trim_lws(p, end);
-    line.value_at = static_cast<uint16_t>(p - out_.data);
-    line.value_len = static_cast<uint16_t>(end - p);
-    if (line.id != HeaderId::other) scan_known(number, line.id, between(p, end));
+    line.id = HeaderId::other;
+    line.next_same = kNoLine;
+    line.value_at = line.line_at;
+    line.value_len = 0;
+    return nullptr;
   }
 
   void scan_known(uint8_t number, HeaderId id, Text value) noexcept {
@@ -217,13 +276,13 @@ class Scanner {
   void scan_cseq(Text value) noexcept {
     const char* begin = value.data();
     const char* end = begin + value.size();
-    const char* p = begin;
-    uint64_t number = 0;
-    for (; p < end && is_digit(*p); ++p)
-      if (number <= INT32_MAX) number = number * 10 + static_cast<uint64_t>(*p - '0');
+    uint64_t number;
+    const char* p = read_number(begin, number);
     const char* method = skip_lws(p, end);
     const Text token = between(method, end);
-    if (p == begin || method == p || !is_token(map_, token)) return fail(ScanError::bad_cseq);
+    // The method of a request is known to be a token.
+    const bool is_same = !out_.method_text.empty() && token == out_.text(out_.method_text);
+    if (p == begin || method == p || (!is_same && !is_token(map_, token))) return fail(ScanError::bad_cseq);
     out_.cseq_value = out_.slice_of(value);
     if (number > INT32_MAX) return fail(ScanError::bad_cseq);
     if (token.size() > limits_.max_token) return fail(ScanError::token_too_long);
@@ -231,33 +290,21 @@ class Scanner {
     out_.cseq_method = out_.slice_of(token);
     if (!out_.is_request) {
       out_.method = method_of(token);
-    } else if (!out_.method_text.empty() && token != out_.text(out_.method_text)) {
+    } else if (!out_.method_text.empty() && !is_same) {
       fail(ScanError::cseq_method);
     }
   }
 
   void scan_max_forwards(Text value) noexcept {
-    int32_t number = 0;
-    for (char c : value) {
-      if (!is_digit(c)) return fail(ScanError::bad_max_forwards);
-      if (number <= 255) number = number * 10 + (c - '0');
-    }
-    if (value.empty()) return fail(ScanError::bad_max_forwards);
-    if (number <= 255) out_.max_forwards = number;
+    uint64_t number;
+    if (read_number(value.data(), number) != value.data() + value.size() || value.empty()) return fail(ScanError::bad_max_forwards);
+    if (number <= 255) out_.max_forwards = static_cast<int32_t>(number);
   }
 
   void scan_content_length(Text value) noexcept {
-    if (value.empty()) return fail_framing(ScanError::bad_content_length);
-    size_t zeros = 0;
-    while (zeros < value.size() && value[zeros] == '0') ++zeros;
-    const Text digits = value.substr(zeros);
-    if (digits.size() > 10) return fail_framing(ScanError::bad_content_length);
-    int64_t number = 0;
-    for (char c : digits) {
-      if (!is_digit(c)) return fail_framing(ScanError::bad_content_length);
-      number = number * 10 + (c - '0');
-    }
-    out_.content_length = number;
+    uint64_t number;
+    if (read_number(value.data(), number) != value.data() + value.size() || value.empty() || number > kMostContent) return fail_framing(ScanError::bad_content_length);
+    out_.content_length = static_cast<int64_t>(number);
   }
 
   void check_required() noexcept {
