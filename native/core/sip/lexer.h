@@ -114,6 +114,15 @@ bool begins_with(const char* p, const char (&word)[N]) noexcept {
   return std::memcmp(p, word, N - 1) == 0;
 }
 
+// The same for three letters of any case and one octet that has none; `word` in lower case.
+inline bool begins_with_letters(const char* p, const char (&word)[5]) noexcept {
+  uint32_t octets, letters, wanted;
+  std::memcpy(&octets, p, 4);
+  std::memcpy(&letters, "   ", 4);  // the bit that cases differ in, and nothing of the fourth octet
+  std::memcpy(&wanted, word, 4);
+  return (octets | letters) == wanted;
+}
+
 // Whether a dot follows a dot.
 [[gnu::noinline]] inline bool has_two_dots(const char* p, const char* end) noexcept {
   constexpr uint64_t kDots = 0x2E2E2E2E2E2E2E2E, kOnes = 0x0101010101010101;

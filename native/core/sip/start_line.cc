@@ -1,25 +1,17 @@
 #include "core/sip/start_line.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/sip/char_class.h"
 #include "core/sip/head_map.h"
+#include "core/sip/lexer.h"
 #include "core/sip/uri.h"
 
 namespace sluice {
 
 namespace {
 
-// "SIP/" in any case.
-bool starts_sip(Text text) noexcept {
-  if (text.size() < 4) return false;
-  uint32_t word, letters, wanted;
-  std::memcpy(&word, text.data(), 4);
-  std::memcpy(&letters, "   ", 4);  // no bit of the slash
-  std::memcpy(&wanted, "sip/", 4);
-  return (word | letters) == wanted;
-}
+bool starts_sip(Text text) noexcept { return text.size() >= 4 && begins_with_letters(text.data(), "sip/"); }
 
 // "SIP" "/" 1*DIGIT "." 1*DIGIT
 bool is_sip_version(Text text) noexcept {

@@ -147,19 +147,10 @@ Text host_body(Text host) noexcept {
   return p < end && parse_sip(p, end, out);
 }
 
-// "sip:" in any case.
-bool begins_sip(const char* p) noexcept {
-  uint32_t word, letters, wanted;
-  std::memcpy(&word, p, 4);
-  std::memcpy(&letters, "   ", 4);  // no bit of the colon
-  std::memcpy(&wanted, "sip:", 4);
-  return (word | letters) == wanted;
-}
-
 // Declared as read_usual_uri.
 template <typename Runs>
 [[gnu::noinline]] const char* read_usual(const Runs& runs, const char* const text, const char* const end, Uri& out) noexcept {
-  if (end - text < 5 || !begins_sip(text)) return nullptr;
+  if (end - text < 5 || !begins_with_letters(text, "sip:")) return nullptr;
   out.scheme = Scheme::sip;
   out.scheme_text = between(text, text + 3);
   clear(out.user, out.password, out.params, out.headers);
