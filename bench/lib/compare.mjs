@@ -6,7 +6,7 @@ import { EDGES, startEdge } from "./edges.mjs";
 import { runLoads } from "./load.mjs";
 import { tlsMissing } from "./tools.mjs";
 
-const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "spread", "sleep", "attacks", "attack", "at-once", "timeout-ms", "search", "core-rate", "hold"];
+const LOAD_OPTIONS = ["seconds", "warmup", "flows", "window", "rate", "size", "spread", "sleep", "attacks", "at-once", "timeout-ms", "search", "core-rate", "hold"];
 
 /** The default options of `edge`, `quick` and `full`. */
 export const DEFAULTS = {

@@ -107,7 +107,7 @@ export function attacks() {
   const header = ["transports", "attack", "Sluice us", ...rivals.map((name) => `${name} us`), "a good message us", "good p99 us alone", "beside it", "lost", "let through", ...rivals.map((name) => `by ${name}`)];
   return `## Attacks, one by one
 
-${commands(found)}. What an attack costs is the edge's CPU beside the same good traffic, less that of the good traffic alone; each figure is the difference of two runs, so small and negative ones mean "not to be told apart from nothing".
+${commands(found)}. What an attack costs is the edge's CPU beside the same good traffic, less that of the good traffic alone, just before and just after; each figure is the difference of such runs, so small and negative ones mean "not to be told apart from nothing".
 
 ${chart("attacks", "CPU of an attack in us", bars)}
 

@@ -27,19 +27,21 @@ class Load {
   }
 
  private:
+  // "hostile": the traffic of "good" beside all attacks; "hostile:KIND": beside one kind.
   static Workload workload_of(const std::string& name) {
     static const std::map<std::string, Workload> kNames = {
         {"register", Workload::kRegister}, {"terminate", Workload::kTerminate}, {"originate", Workload::kOriginate}, {"keepalive", Workload::kKeepAlive},
-        {"call", Workload::kCall},         {"mixed", Workload::kMixed},         {"hostile", Workload::kGood}};
-    auto found = kNames.find(name);
+        {"call", Workload::kCall},         {"mixed", Workload::kMixed},         {"good", Workload::kGood}, {"hostile", Workload::kGood}};
+    auto found = kNames.find(name.substr(0, name.find(':')));
     if (found != kNames.end()) return found->second;
     std::fprintf(stderr, "load: no workload %s\n", name.c_str());
     std::exit(2);
   }
 
   void measure(const std::string& name) {
-    const bool hostile = name == "hostile";
-    Phase phase = engine_.run(workload_of(name), o_.real("rate"), o_.real("warmup"), o_.real("seconds"), hostile);
+    const bool hostile = name.starts_with("hostile");
+    const auto attackers = hostile ? engine_.attackers(name == "hostile" ? "all" : name.substr(name.find(':') + 1)) : nullptr;
+    Phase phase = engine_.run(workload_of(name), o_.real("rate"), o_.real("warmup"), o_.real("seconds"), attackers.get());
     const Tally& tally = engine_.exchange().tally();
     JsonLine line = begin_line(name);
     line.count("window", engine_.window()).real("rate", o_.real("rate")).real("size", o_.real("size"));
@@ -163,7 +165,7 @@ int main(int argc, char** argv) {
                    {"workload", "register"},    {"flows", "1000"},           {"window", "96"},  {"rate", "0"},
                    {"seconds", "3"},            {"warmup", "0.5"},           {"size", "700"},   {"spread", "0"}, {"pid", "0"},
                    {"timeout-ms", "1000"},      {"bare", "0"},               {"sockets", "each"}, {"sleep", "0"},
-                   {"at-once", "64"},           {"attacks", "2000"}, {"attack", "all"},         {"search", "0"},         {"core-rate", "0"},
+                   {"at-once", "64"},           {"attacks", "2000"}, {"search", "0"},         {"core-rate", "0"},
                    {"hold", "0"}, {"by", ""}, {"progress", "0"}});
   if (options.text("core").size() != kSentBySize) {
     std::fprintf(stderr, "load: --core must have %zu characters, such as 127.0.0.1:15070\n", kSentBySize);

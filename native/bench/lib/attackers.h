@@ -13,8 +13,11 @@ namespace sluice::bench {
 
 class Attackers {
  public:
-  // `kind`: the name of one attack, or "all".
-  Attackers(bool streams, bool websocket, const sockaddr_in& edge, const std::string& kind) : streams_(streams), kind_(kind), edge_(edge), fds_(streams ? 512 : 250, -1) {
+  static constexpr uint8_t kFirstBlock = 200;
+
+  // `kind`: the name of one attack, or "all". `block`: they come from 127.BLOCK.0.2 to .251.
+  Attackers(bool streams, bool websocket, const sockaddr_in& edge, const std::string& kind, uint8_t block = kFirstBlock)
+      : streams_(streams), kind_(kind), block_(block), edge_(edge), fds_(streams ? 512 : 250, -1) {
     const std::string via = std::string("Via: SIP/2.0/") + (streams ? "TCP" : "UDP") + " 192.0.2.66;branch=z9hG4bKbad\r\n";
     const std::string rest = "Max-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: " + std::string(kAttackId) + "\r\nCSeq: 1 MESSAGE\r\n";
     const std::string start = "MESSAGE sip:x@y SIP/2.0\r\n";
@@ -99,7 +102,7 @@ class Attackers {
   // 250 addresses that no good client has: a ban must neither spare the edge all the work nor hit a good client.
   int socket_from(uint32_t number) {
     int fd = socket(AF_INET, (streams_ ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    sockaddr_in local{AF_INET, 0, {htonl((127u << 24 | 200u << 16) + 2 + number % 250)}, {}};
+    sockaddr_in local{AF_INET, 0, {htonl((127u << 24 | uint32_t{block_} << 16) + 2 + number % 250)}, {}};
     set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     linger hard{1, 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
@@ -111,6 +114,7 @@ class Attackers {
 
   bool streams_;
   std::string kind_;
+  uint8_t block_;
   sockaddr_in edge_;
   std::vector<int> fds_;
   std::vector<std::string> attacks_;

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <deque>
+#include <memory>
 
 #include "attackers.h"
 #include "exchange.h"
@@ -64,7 +65,7 @@ class Engine {
         clients_(streams_ ? ClientKind::kStreams : one_socket_ ? ClientKind::kOneSocket : ClientKind::kSockets, ways_to(o), epoll_),
         core_(core_tcp_, parse_address(o.text("core")), core_epoll_, o.text("by").empty() ? sockaddr_in{} : parse_address(o.text("by"))),
         exchange_(clients_, core_, requests_, flows_, bare_),
-        attackers_(streams_, client_ == "ws", parse_address(o.text("edge")), o.text("attack")),
+        edge_address_(parse_address(o.text("edge"))),
         edge_(static_cast<pid_t>(o.number("pid"))) {
     TemplateText::spread = static_cast<size_t>(o.number("spread"));
     exchange_.slow_core(o.real("core-rate"));
@@ -105,21 +106,28 @@ class Engine {
     return true;
   }
 
+  // Attackers of one kind, from addresses that no others have had: a source that is banned for one kind would spare the edge the work of the next.
+  std::unique_ptr<Attackers> attackers(const std::string& kind) {
+    const auto block = static_cast<uint8_t>(Attackers::kFirstBlock + blocks_++ % 50);
+    auto some = std::make_unique<Attackers>(streams_, client_ == "ws", edge_address_, kind, block);
+    some->forge(exchange_.route(0));
+    return some;
+  }
+
   // Starts `rate` exchanges per second, whatever comes back; with rate 0, keeps `window` of them waiting. Ends when none is waiting.
-  Phase run(Workload workload, double rate, double warmup, double seconds, bool attacks = false) {
+  Phase run(Workload workload, double rate, double warmup, double seconds, Attackers* attackers = nullptr) {
     const int64_t interval = interval_of(rate);
     hold_calls();
     const int64_t begin = now_ns();
     const int64_t from = begin + static_cast<int64_t>(warmup * 1e9);
     const int64_t until = from + static_cast<int64_t>(seconds * 1e9);
-    if (attacks) attackers_.forge(exchange_.route(0));
     int64_t due = begin, attack_due = begin;
     Phase phase;
     bool warm = false;
     int64_t told = begin;
     for (int64_t now = begin; now < until && !is_told_to_end; now = now_ns()) {
       if (tell_every_ > 0 && now - told >= tell_every_) told = now, tell(static_cast<double>(now - begin) / 1e9);
-      if (!warm && now >= from) warm = true, start_of_count(phase);
+      if (!warm && now >= from) warm = true, start_of_count(phase, attackers);
       // Latency counts from when the request was due, not from when the program got round to sending it.
       for (unsigned burst = 0; burst < Datagrams::kBatch; ++burst) {
         if (interval > 0 ? due > now : exchange_.ledger().open_count() >= window_) break;
@@ -127,7 +135,7 @@ class Engine {
         due += interval;
         if (++flow_ == flows_) flow_ = 0;
       }
-      for (unsigned burst = 0; attacks && attack_interval_ > 0 && attack_due <= now && burst < 16; ++burst, attack_due += attack_interval_) attackers_.attack();
+      for (unsigned burst = 0; attackers != nullptr && attack_interval_ > 0 && attack_due <= now && burst < 16; ++burst, attack_due += attack_interval_) attackers->attack();
       expire_and_round();
     }
     phase.to = sample();
@@ -140,8 +148,8 @@ class Engine {
     phase.sent = exchange_.ledger().opened() - phase.sent;
     phase.lost = exchange_.ledger().lost() - phase.lost;
     phase.mismatched = exchange_.tally().mismatched - phase.mismatched;
-    phase.attacks = attackers_.sent();
-    phase.let_through = exchange_.tally().let_through;
+    phase.attacks = attackers != nullptr ? attackers->sent() - phase.attacks : 0;
+    phase.let_through = exchange_.tally().let_through - phase.let_through;
     return phase;
   }
 
@@ -199,12 +207,14 @@ class Engine {
 
   static int64_t interval_of(double rate) noexcept { return rate > 0 ? static_cast<int64_t>(1e9 / rate) : 0; }
 
-  void start_of_count(Phase& phase) {
+  void start_of_count(Phase& phase, const Attackers* attackers) {
     phase.from = sample();
     exchange_.latencies() = Histogram();
     phase.lost = exchange_.ledger().lost();
     phase.mismatched = exchange_.tally().mismatched;
     phase.sent = exchange_.ledger().opened();
+    phase.attacks = attackers != nullptr ? attackers->sent() : 0;
+    phase.let_through = exchange_.tally().let_through;
     exchange_.tally().rounds = exchange_.tally().empty_rounds = 0;
   }
 
@@ -266,7 +276,8 @@ class Engine {
   Clients clients_;
   CorePeer core_;
   Exchange exchange_;
-  Attackers attackers_;
+  sockaddr_in edge_address_;
+  unsigned blocks_ = 0;
   ProcessTree edge_;
   uint64_t turns_ = 0, got_ = 0;
 };
