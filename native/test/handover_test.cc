@@ -219,7 +219,7 @@ TEST("what the peer has not read yet arrives in order, and once") {
     int sent = 1;
     const auto waits = [&] {
       const Flow* const flow = all.now().at(all.now().flow(FlowKind::stream, true));
-      return flow == nullptr ? size_t{0} : flow->out.octets();
+      return flow == nullptr ? size_t{0} : flow->stream.out.octets();
     };
     while (waits() < (1u << 20) && sent < 4000) {
       for (int i = 0; i < 16; ++i) client.send(Request{.number = sent++, .body = std::string(8000, 'b')}.text());

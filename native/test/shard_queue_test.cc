@@ -86,7 +86,7 @@ TEST("OB-5.3.1-12 a client that does not read may have max_queue octets waiting,
   for (int i = 0; i < 3000 && rig.count(Counter::flows_overrun) == 0; ++i) {
     core.send(Request{.number = i, .lines = rig.route_to(flow), .body = std::string(4000, 'b')}.text());
     rig.turn();
-    if (const Flow* known = rig.at(flow); known != nullptr) most = std::max(most, known->out.octets());
+    if (const Flow* known = rig.at(flow); known != nullptr) most = std::max(most, known->stream.out.octets());
   }
   CHECK_EQ(rig.count(Counter::flows_overrun), 1);
   CHECK(most > 590 * 1024);

@@ -13,8 +13,9 @@ constexpr uint32_t kCountedSince = 4;  // the layout
 enum Holds : uint8_t { kHolds_in = 1, kHolds_out = 2, kHolds_layer = 4, kHolds_timer = 8 };
 
 uint8_t holds_of(const Flow& flow) noexcept {
-  return static_cast<uint8_t>((flow.in != nullptr ? kHolds_in : 0) | (flow.out.empty() ? 0 : kHolds_out) | (flow.layer != nullptr ? kHolds_layer : 0) |
-                              (flow.timer.prev != 0 ? kHolds_timer : 0));
+  const uint8_t timer = flow.timer.prev != 0 ? kHolds_timer : 0;
+  if (flow.kind == FlowKind::udp) return timer;
+  return static_cast<uint8_t>((flow.stream.in != nullptr ? kHolds_in : 0) | (flow.stream.out.empty() ? 0 : kHolds_out) | (flow.stream.layer != nullptr ? kHolds_layer : 0) | timer);
 }
 
 // Not how far an unfinished head has been searched: the limits may be others now, so it is searched again.
@@ -34,11 +35,11 @@ void describe_layer(Image& image, AnyLayer& layer) noexcept {
 
 void read_layer(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft& draft) noexcept {
   Flow& flow = draft.flow;
-  flow.layer = new (std::nothrow) StreamLayer;
-  if (flow.layer == nullptr) return image.fail("there is no memory for its flows");
-  StreamLayer& layer = *flow.layer;
+  flow.stream.layer = new (std::nothrow) StreamLayer;
+  if (flow.stream.layer == nullptr) return image.fail("there is no memory for its flows");
+  StreamLayer& layer = *flow.stream.layer;
   describe_layer(image, layer);
-  const size_t held = flow.in == nullptr ? 0 : flow.in->size;
+  const size_t held = flow.stream.in == nullptr ? 0 : flow.stream.in->size;
   image.expect(layer.stage <= Stage::open && layer.ws.opcode <= Opcode::binary && layer.ws.assembled <= held, "the state of a WebSocket is out of range");
   layer.record = read_buffer(image, pool);
   const Text state = image.text();
@@ -49,7 +50,7 @@ void read_layer(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraf
 
 }  // namespace
 
-bool is_portable(const Flow& flow) noexcept { return flow.layer == nullptr || !flow.layer->tls || !flow.layer->tls->state().empty(); }
+bool is_portable(const Flow& flow) noexcept { return flow.kind == FlowKind::udp || flow.stream.layer == nullptr || !flow.stream.layer->tls || !flow.stream.layer->tls->state().empty(); }
 
 void freeze_queue(ImageWriter& image, const UnsentQueue& queue) noexcept {
   const size_t at = image.later();
@@ -70,12 +71,12 @@ void freeze_flow(ImageWriter& image, uint32_t slot, const Flow& flow) noexcept {
   const uint8_t holds = holds_of(flow);
   image.fields(slot, holds);
   describe_flow(image, flow);
-  if (holds & kHolds_in) put_buffer(image, flow.in);
-  if (holds & kHolds_out) freeze_queue(image, flow.out);
+  if (holds & kHolds_in) put_buffer(image, flow.stream.in);
+  if (holds & kHolds_out) freeze_queue(image, flow.stream.out);
   if ((holds & kHolds_layer) == 0) return;
-  describe_layer(image, *flow.layer);
-  put_buffer(image, flow.layer->record);
-  image.text(flow.layer->tls ? flow.layer->tls->state() : Text());
+  describe_layer(image, *flow.stream.layer);
+  put_buffer(image, flow.stream.layer->record);
+  image.text(flow.stream.layer->tls ? flow.stream.layer->tls->state() : Text());
 }
 
 bool read_flow(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft& draft) noexcept {
@@ -91,9 +92,9 @@ bool read_flow(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft
   image.expect(flow.state == FlowState::open || (is_stream && flow.state == FlowState::connecting), "the state of a flow is unknown");
   image.expect(flow.generation != 0, "a flow has no generation");
   image.expect(is_stream || (holds & ~kHolds_timer) == 0, "a UDP flow holds what only a connection may");
-  if (holds & kHolds_in) flow.in = read_buffer(image, pool);
+  if (holds & kHolds_in) flow.stream.in = read_buffer(image, pool);
   image.expect(flow.framer.crlf < 4, "the framing of a connection is out of range");
-  if (holds & kHolds_out) read_queue(image, pool, flow.out);
+  if (holds & kHolds_out) read_queue(image, pool, flow.stream.out);
   if (holds & kHolds_layer) read_layer(image, pool, tls, draft);
   if (image.good()) return true;
   forget_belongings(pool, flow);
@@ -101,12 +102,12 @@ bool read_flow(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft
 }
 
 void forget_belongings(BufferPool& pool, Flow& flow) noexcept {
-  give_back(pool, flow.in);
-  flow.out.clear(pool);
-  if (flow.layer == nullptr) return;
-  give_back(pool, flow.layer->record);
-  delete flow.layer;
-  flow.layer = nullptr;
+  give_back(pool, flow.stream.in);
+  flow.stream.out.clear(pool);
+  if (flow.stream.layer == nullptr) return;
+  give_back(pool, flow.stream.layer->record);
+  delete flow.stream.layer;
+  flow.stream.layer = nullptr;
 }
 
 }  // namespace sluice

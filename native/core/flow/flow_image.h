@@ -28,7 +28,7 @@ bool read_flow(ImageReader& image, BufferPool& pool, TlsProvider* tls, FlowDraft
 void freeze_queue(ImageWriter& image, const UnsentQueue& queue) noexcept;
 void read_queue(ImageReader& image, BufferPool& pool, UnsentQueue& queue) noexcept;
 
-// Gives back what a flow owns, without a word to anyone.
+// Gives back what a connection, or a draft of any flow, owns, without a word to anyone.
 void forget_belongings(BufferPool& pool, Flow& flow) noexcept;
 
 }  // namespace sluice

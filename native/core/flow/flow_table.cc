@@ -43,6 +43,7 @@ uint32_t FlowTable::open(FlowKind kind, const Address& remote, uint16_t listener
   SLUICE_INVARIANT(flow.timer.prev == 0 && flow.timer.next == 0);
   flow = Flow{};
   flow.kind = kind;
+  if (kind == FlowKind::udp) flow.macs = TokenMacs{};
   flow.state = FlowState::open;
   flow.remote = remote;
   flow.listener = listener;
@@ -73,6 +74,7 @@ bool FlowTable::place(uint32_t slot, const Flow& flow) noexcept {
   const uint32_t due = flow.timer.due;
   placed = flow;
   placed.timer = WheelNode{0, 0, due};
+  if (flow.kind == FlowKind::udp) placed.macs = TokenMacs{};
   ++size_;
   if (flow.kind == FlowKind::udp) add_to_index(slot);
   return true;
@@ -107,6 +109,16 @@ void FlowTable::release(uint32_t slot) noexcept {
 Flow* FlowTable::find_stream(uint32_t slot, uint32_t generation) noexcept {
   Flow* flow = find({slot, generation});
   return flow != nullptr && flow->kind == FlowKind::stream && (flow->marks & kMark_closing) == 0 ? flow : nullptr;
+}
+
+TokenMacs* FlowTable::stream_macs(FlowHandle handle) noexcept {
+  const Flow* const flow = find(handle);
+  if (flow == nullptr || flow->kind != FlowKind::stream || flow->stream.layer != nullptr) return nullptr;
+  const uint32_t part = handle.slot >> kMacsBits;
+  if (part >= stream_macs_.size()) stream_macs_.resize(part + 1);
+  std::unique_ptr<TokenMacs[]>& macs = stream_macs_[part];
+  if (!macs) macs = std::make_unique<TokenMacs[]>(kMacsSize);
+  return &macs[handle.slot & (kMacsSize - 1)];
 }
 
 uint32_t FlowTable::find_udp(const Address& remote, uint16_t listener, uint32_t hash) noexcept {

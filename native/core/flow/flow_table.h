@@ -1,6 +1,7 @@
 // The flows of one shard: connections, and the UDP flows about which it must remember something (RFC 5626 5.2).
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -20,42 +21,53 @@ enum class FlowState : uint8_t { free_slot, open, connecting, draining_out };
 
 struct StreamLayer;  // what lies between the connection and SIP, see stream_layer.h
 
-// One flow. An idle UDP or TCP flow owns nothing outside these 128 octets.
+// What a connection owns.
+struct StreamParts {
+  FlowBuffer* in = nullptr;      // unfinished message
+  UnsentQueue out;
+  StreamLayer* layer = nullptr;  // TLS and WebSocket, and PROXY header until it has arrived
+};
+
+// One flow. An idle UDP flow owns nothing outside these 128 octets, an idle TCP flow at most the MACs of its tokens. A datagram that neither makes
+// nor verifies a token touches the first line alone.
 struct alignas(64) Flow {
   WheelNode timer;              // also links free slots
   Address remote;
   uint16_t listener = 0;
-  int32_t fd = -1;
   uint32_t generation = 0;
   uint32_t last_seen = 0;       // tick of the last octet
   uint32_t birth = 0;           // UDP: see FlowName::birth; stream: tick at which it opened
   union {
-    uint32_t died = 0;          // UDP: birth unit of the last death, with kMark_died
-    uint32_t octets_read;       // stream: taken from the socket so far, modulo 2^32
-  };
-  union {
     uint32_t chain = 0;         // UDP: next in the hash bucket; free: next free slot
     uint32_t octets_sent;       // stream: given to the socket or to `out` so far, modulo 2^32
   };
-  uint32_t pending = 0;         // first request waiting on this flow
-  uint16_t supervise = 0;       // it ends after this many seconds without a sign of life; 0: not supervised
-  uint16_t pings = 0;           // in the second `ping_second`
+  uint32_t messages = 0;        // received
+  uint32_t waiting_until = 0;   // from this tick on, nobody expects answers to `waiting` any longer
   uint16_t waiting = 0;         // its own requests that have not been answered yet
+  uint16_t supervise = 0;       // it ends after this many seconds without a sign of life; 0: not supervised
   FlowKind kind = FlowKind::stream;
   FlowState state = FlowState::free_slot;
   uint8_t flags = 0;            // FlowFlag bits
-  int8_t upstream = -1;         // the target this dialled connection belongs to
   uint8_t marks = 0;            // kMark bits
-  FramerState framer;
+  // The second line. `kind` says which of the two it is, so nobody may look at the parts of a UDP flow.
+  union {
+    StreamParts stream{};
+    TokenMacs macs;             // UDP
+  };
+  int32_t fd = -1;
+  union {
+    uint32_t died = 0;          // UDP: birth unit of the last death, with kMark_died
+    uint32_t octets_read;       // stream: taken from the socket so far, modulo 2^32
+  };
+  uint32_t pending = 0;         // first request waiting on this flow
   uint32_t ping_second = 0;
-  FlowBuffer* in = nullptr;     // unfinished message
-  UnsentQueue out;
-  StreamLayer* layer = nullptr; // TLS and WebSocket, and PROXY header until it has arrived
-  uint32_t messages = 0;        // received
-  uint32_t waiting_until = 0;   // from this tick on, nobody expects answers to `waiting` any longer
+  FramerState framer;
+  uint16_t pings = 0;           // in the second `ping_second`
+  int8_t upstream = -1;         // the target this dialled connection belongs to
 };
 
 static_assert(sizeof(Flow) == 128, "an idle flow costs 128 octets");
+static_assert(offsetof(Flow, stream) == 64);
 
 // A request has arrived on the flow, and its response should leave by `until` (tick).
 inline void expect_answer(Flow& flow, uint32_t now, uint32_t until) noexcept {
@@ -144,6 +156,9 @@ class FlowTable {
 
   // The live connection that a token names; nullptr: wrong generation, closed, or never opened.
   Flow* find_stream(uint32_t slot, uint32_t generation) noexcept;
+  // The place for the MACs of its tokens; nullptr: it is no such connection, or one with a layer, which has no room for them.
+  TokenMacs* stream_macs(FlowHandle handle) noexcept;
+
   // The remembered UDP flow between `remote` and a listener; 0: none.
   uint32_t find_udp(const Address& remote, uint16_t listener) noexcept { return udp_size_ == 0 ? 0 : find_udp(remote, listener, hash_of(remote, listener)); }
   // The same for several, whose places come from memory together: first the bucket of each is fetched, then the flow in it.
@@ -159,6 +174,7 @@ class FlowTable {
     const auto* const octets = reinterpret_cast<const char*>(&slabs_[slot >> kSlabBits][slot & (kSlabSize - 1)]);
     __builtin_prefetch(octets, 1);
     __builtin_prefetch(octets + 64, 1);
+    if (slot >> kMacsBits < stream_macs_.size()) __builtin_prefetch(stream_macs_[slot >> kMacsBits].get() + (slot & (kMacsSize - 1)), 1);
   }
 
   uint32_t size() const noexcept { return size_; }
@@ -168,6 +184,8 @@ class FlowTable {
   static constexpr uint32_t kSlabBits = 10;
   static constexpr uint32_t kSlabSize = 1u << kSlabBits;
   static_assert(kSlabSize == kKeptPiece);
+  static constexpr uint32_t kMacsBits = 6;
+  static constexpr uint32_t kMacsSize = 1u << kMacsBits;
 
   Flow& entry(uint32_t slot) noexcept {
     SLUICE_INVARIANT(slot != 0 && slot < next_fresh_);
@@ -183,6 +201,7 @@ class FlowTable {
   const AddressHash hash_;
   std::vector<Flow*> slabs_;
   std::vector<std::unique_ptr<Flow[]>> own_slabs_;  // those that are not in kept memory
+  std::vector<std::unique_ptr<TokenMacs[]>> stream_macs_;  // of connections without a layer; nullptr: nobody has asked for one of these slots
   KeptMemory* kept_ = nullptr;
   uint32_t kept_slots_ = 0;      // that have a place there
   KeptHead nobody_;  // reads it

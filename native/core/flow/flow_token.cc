@@ -1,6 +1,7 @@
 #include "core/flow/flow_token.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "core/base/base64url.h"
@@ -111,11 +112,19 @@ bool looks_altered(const char* text, size_t size) noexcept {
   return base64url_decode(Text(opening, sizeof opening), octets, sizeof octets) == 3 && opens_token(octets);
 }
 
+uint32_t new_edition() noexcept {
+  static std::atomic<uint32_t> last{0};
+  uint32_t edition = last.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (edition == 0) edition = last.fetch_add(1, std::memory_order_relaxed) + 1;
+  return edition;
+}
+
 }  // namespace
 
 bool KeyRing::add(uint8_t id, const uint8_t* key, size_t size) noexcept {
   if (id > kMaxKeyId || size < kMinFlowKey || count_ == kMaxKeys || find(id) != nullptr) return false;
   entries_[count_++] = Entry{id, HmacKey(key, size)};
+  edition_ = new_edition();
   return true;
 }
 
@@ -140,6 +149,17 @@ const uint8_t* KeyRing::seal(const HmacKey& key, const uint8_t* octets, size_t s
   return one.macs + (side == Side::core ? kTokenMacOctets : 0);
 }
 
+const uint8_t* KeyRing::seal(TokenMacs& kept, uint32_t life, const uint8_t* octets, size_t size, Side side) const noexcept {
+  if (kept.edition != edition_ || kept.life != life) {
+    uint8_t mac[kSha256Size];
+    entries_[0].key.mac(octets, size, mac);
+    std::memcpy(kept.octets, mac, sizeof kept.octets);
+    kept.edition = edition_;
+    kept.life = life;
+  }
+  return kept.octets + (side == Side::core ? kTokenMacOctets : 0);
+}
+
 const HmacKey* KeyRing::signing(uint8_t& id) const noexcept {
   if (count_ == 0) return nullptr;
   id = entries_[0].id;
@@ -152,13 +172,14 @@ const HmacKey* KeyRing::find(uint8_t id) const noexcept {
   return nullptr;
 }
 
-size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* out) noexcept {
-  uint8_t id = 0;
-  const HmacKey* key = ring.signing(id);
-  if (key == nullptr) return 0;
+namespace {
+
+uint32_t life_of(const FlowName& flow) noexcept { return flow.kind == FlowKind::stream ? flow.generation : flow.birth; }
+
+// What the MAC of a flow's tokens covers, and its size.
+size_t write_covered(const KeyRing& ring, uint8_t id, const FlowName& flow, uint8_t* octets) noexcept {
   const bool v4 = flow.remote.is_v4() && flow.local.is_v4();
   const Kind kind = flow.kind == FlowKind::stream ? kStream : v4 ? kUdpV4 : kUdpV6;
-  uint8_t octets[kUdpV6Octets];
   octets[0] = static_cast<uint8_t>(kTokenVersion | id);
   octets[1] = static_cast<uint8_t>(kind << 6 | (ring.node() & kNodeMask));
   octets[2] = static_cast<uint8_t>(ring.node() >> kNodeBits << kShardBits | (flow.shard & kShardMask));
@@ -173,8 +194,28 @@ size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* ou
     at = put_address(at + 3, flow.remote, v4);
     at = put_address(at, flow.local, v4);
   }
-  const size_t covered = static_cast<size_t>(at - octets);
-  std::memcpy(at, ring.seal(*key, octets, covered, side), kTokenMacOctets);
+  return static_cast<size_t>(at - octets);
+}
+
+// Whether make_token() would write this token for its flow, but for its MAC: the same flow has other tokens, by an older key or of another node.
+bool is_as_made(const KeyRing& ring, const ReadToken& token) noexcept {
+  uint8_t id = 0;
+  if (ring.signing(id) == nullptr) return false;
+  uint8_t octets[kUdpV6Octets];
+  const size_t covered = write_covered(ring, id, token.flow, octets);
+  return covered + kTokenMacOctets == token.size && std::memcmp(octets, token.octets, covered) == 0;
+}
+
+}  // namespace
+
+size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* out, TokenMacs* kept) noexcept {
+  uint8_t id = 0;
+  const HmacKey* key = ring.signing(id);
+  if (key == nullptr) return 0;
+  uint8_t octets[kUdpV6Octets];
+  const size_t covered = write_covered(ring, id, flow, octets);
+  const uint8_t* const mac = kept != nullptr ? ring.seal(*kept, life_of(flow), octets, covered, side) : ring.seal(*key, octets, covered, side);
+  std::memcpy(octets + covered, mac, kTokenMacOctets);
   if (side == Side::core) octets[1] |= kSideBit;
   return base64url_encode(octets, covered + kTokenMacOctets, out);
 }
@@ -216,15 +257,17 @@ TokenVerdict decode_token(Text user, ReadToken& token) noexcept {
   return TokenVerdict::ok;
 }
 
-TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token) noexcept {
+TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token, TokenMacs* kept) noexcept {
   const HmacKey* key = ring.find(token.octets[0] & 0x3F);
   if (key == nullptr) return TokenVerdict::unknown_key;
   const size_t covered = token.size - kTokenMacOctets;
-  return same_mac(ring.seal(*key, token.octets, covered, token.side), token.octets + covered) ? TokenVerdict::ok : TokenVerdict::forged;
+  const bool is_kept = kept != nullptr && is_as_made(ring, token);
+  const uint8_t* const mac = is_kept ? ring.seal(*kept, life_of(token.flow), token.octets, covered, token.side) : ring.seal(*key, token.octets, covered, token.side);
+  return same_mac(mac, token.octets + covered) ? TokenVerdict::ok : TokenVerdict::forged;
 }
 
 TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side) noexcept {
-  return read_token(ring, user, flow, side, [](const FlowName&) {});
+  return read_token(ring, user, flow, side, [](const FlowName&) -> TokenMacs* { return nullptr; });
 }
 
 }  // namespace sluice

@@ -9,6 +9,8 @@
 //                   core side. One side's token reveals nothing about the other's, and one computation makes or checks both.
 #pragma once
 
+#include <cstdint>
+
 #include "core/sip/address.h"
 #include "core/base/bytes.h"
 #include "core/crypto/hmac.h"
@@ -45,6 +47,15 @@ constexpr size_t kMaxTokenText = 72;
 constexpr size_t kTokenMacOctets = 12;
 constexpr size_t kTokenLookalike = 24;  // a base64url user part this long counts as a token, so a truncated one is `forged`, never `none`
 
+// The MACs of a flow's two tokens by the first key of a ring, kept with the flow, so that its tokens are made and verified without a hash.
+// It begins as all zeros.
+struct alignas(32) TokenMacs {
+  uint32_t edition;  // of the ring that made them; 0: there are none
+  uint32_t life;     // FlowName::birth or ::generation
+  uint8_t octets[2 * kTokenMacOctets];
+};
+static_assert(sizeof(TokenMacs) == 32);
+
 // The keys that sign and verify tokens, and the node of the farm that signs. The first key signs, all verify.
 class KeyRing {
  public:
@@ -58,14 +69,19 @@ class KeyRing {
   bool add(uint8_t id, const uint8_t* key, size_t size) noexcept;
   void clear() noexcept {
     count_ = 0;
+    edition_ = 0;
     for (Sealed& one : sealed_) one.size = 0;
   }
   uint8_t node() const noexcept { return node_; }
   bool empty() const noexcept { return count_ == 0; }
   const HmacKey* signing(uint8_t& id) const noexcept;
   const HmacKey* find(uint8_t id) const noexcept;
+  // Only a copy of a ring has the same one, until a key is added to either. 0: it is empty.
+  uint32_t edition() const noexcept { return edition_; }
   // The MAC over the token's octets before it, including the key id, with the side as 0. Valid until the next call.
   const uint8_t* seal(const HmacKey& key, const uint8_t* octets, size_t size, Side side) const noexcept;
+  // The same by the first key, from `kept` if it is there, which else keeps it. `octets` name the flow that `kept` belongs to, in its present `life`.
+  const uint8_t* seal(TokenMacs& kept, uint32_t life, const uint8_t* octets, size_t size, Side side) const noexcept;
 
  private:
   struct Entry {
@@ -77,20 +93,22 @@ class KeyRing {
     static constexpr size_t kMost = 42;
     uint8_t size = 0;  // 0: none
     uint8_t octets[kMost];
-    uint8_t macs[2 * kTokenMacOctets];
+    uint8_t macs[sizeof TokenMacs::octets];
   };
   static constexpr size_t kSealed = 256;  // 17 KB: more would take memory that no cache holds, which is slower than SHA-256
 
   static size_t place_of(const uint8_t* octets, size_t size) noexcept;
 
   uint8_t node_;
+  uint32_t edition_ = 0;
   Entry entries_[kMaxKeys];
   size_t count_ = 0;
   mutable Sealed sealed_[kSealed];
 };
 
-// Writes the token and returns its length (32, 40 or 72); 0: the ring is empty. `out` has room for kMaxTokenText octets.
-size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* out) noexcept;
+// Writes the token and returns its length (32, 40 or 72); 0: the ring is empty. `out` has room for kMaxTokenText octets. `kept`: what is kept with the
+// flow of that name, up to its life; nullptr: there is no such place.
+size_t make_token(const KeyRing& ring, const FlowName& flow, Side side, char* out, TokenMacs* kept = nullptr) noexcept;
 
 // Reads the raw user part of a Route URI, undoing %-escapes first (OB-5.2-8). Sets `flow` and `side` only for `ok`.
 // Text of at least kTokenLookalike characters, all base64url, is in our format; text with other characters only if it could be a token
@@ -107,16 +125,16 @@ struct ReadToken {
 };
 // `ok`: it has our format, which anybody can write. Only then `token` is set.
 TokenVerdict decode_token(Text user, ReadToken& token) noexcept;
-TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token) noexcept;
+// `kept`: as for make_token().
+TokenVerdict verify_token(const KeyRing& ring, const ReadToken& token, TokenMacs* kept = nullptr) noexcept;
 
-// As read_token above. `fetch` gets the flow that the token names, which may yet be forged, so that it comes from memory while the MAC is computed.
-template <typename Fetch>
-TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side, Fetch fetch) noexcept {
+// As read_token above. `find` gets the flow that the token names, which may yet be forged, and returns what is kept with it, or nullptr.
+template <typename Find>
+TokenVerdict read_token(const KeyRing& ring, Text user, FlowName& flow, Side& side, Find find) noexcept {
   ReadToken token;
   TokenVerdict verdict = decode_token(user, token);
   if (verdict != TokenVerdict::ok) return verdict;
-  fetch(token.flow);
-  verdict = verify_token(ring, token);
+  verdict = verify_token(ring, token, find(token.flow));
   if (verdict != TokenVerdict::ok) return verdict;
   flow = token.flow;
   side = token.side;

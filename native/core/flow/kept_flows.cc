@@ -39,7 +39,7 @@ bool is_unfinished(const StreamLayer& layer) noexcept { return layer.record != n
 uint64_t kept_layout() noexcept {
   const size_t places[] = {sizeof(Flow), offsetof(Flow, remote), offsetof(Flow, listener), offsetof(Flow, generation), offsetof(Flow, last_seen), offsetof(Flow, birth), offsetof(Flow, died),
                           offsetof(Flow, chain), offsetof(Flow, supervise), offsetof(Flow, pings), offsetof(Flow, kind), offsetof(Flow, state), offsetof(Flow, flags), offsetof(Flow, marks),
-                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, in), offsetof(Flow, out), offsetof(Flow, layer), offsetof(Flow, messages), sizeof(KeptHead), offsetof(KeptHead, has_hand), sizeof(KeptHand), offsetof(KeptHand, reads), offsetof(KeptHand, writes), offsetof(KeptHand, room), offsetof(KeptHead, batch), offsetof(KeptHead, taken), offsetof(KeptHead, waiting),
+                          offsetof(Flow, framer), offsetof(Flow, ping_second), offsetof(Flow, stream), offsetof(StreamParts, out), offsetof(StreamParts, layer), offsetof(Flow, messages), offsetof(Flow, waiting), offsetof(Flow, waiting_until), sizeof(KeptHead), offsetof(KeptHead, has_hand), sizeof(KeptHand), offsetof(KeptHand, reads), offsetof(KeptHand, writes), offsetof(KeptHand, room), offsetof(KeptHead, batch), offsetof(KeptHead, taken), offsetof(KeptHead, waiting),
                           sizeof(KeptLayer), offsetof(KeptLayer, tls), sizeof(KeptNotes), static_cast<size_t>(FlowState::draining_out), static_cast<size_t>(kMark_deaf), static_cast<size_t>(Stage::open)};
   return crc32c(0, places, sizeof places);
 }
@@ -128,24 +128,24 @@ void KeptFlows::adopt(uint32_t slot) noexcept {
 
 bool KeptFlows::write_layer(uint32_t slot) noexcept {
   const Flow& flow = flows_.at(slot);
-  if (flow.layer == nullptr || !flows_.is_kept(slot)) return flows_.is_kept(slot);
+  if (flow.stream.layer == nullptr || !flows_.is_kept(slot)) return flows_.is_kept(slot);
   KeptLayer* const place = memory_->make_layer(slot);
   if (place == nullptr) return false;
   KeptLayer& layer = *place;
   layer.generation = 0;
-  layer.is_unfinished = is_unfinished(*flow.layer);
-  layer.stage = static_cast<uint8_t>(flow.layer->stage);
-  layer.is_secure = flow.layer->is_secure;
-  layer.is_websocket = flow.layer->is_websocket;
-  layer.must_have_proxy_header = flow.layer->must_have_proxy_header;
+  layer.is_unfinished = is_unfinished(*flow.stream.layer);
+  layer.stage = static_cast<uint8_t>(flow.stream.layer->stage);
+  layer.is_secure = flow.stream.layer->is_secure;
+  layer.is_websocket = flow.stream.layer->is_websocket;
+  layer.must_have_proxy_header = flow.stream.layer->must_have_proxy_header;
   // Without its keys it cannot be gone on with.
-  if (flow.layer->is_secure && !(flow.layer->tls && flow.layer->tls->live_in(layer.tls, KeptLayer::kMostTls))) return true;
+  if (flow.stream.layer->is_secure && !(flow.stream.layer->tls && flow.stream.layer->tls->live_in(layer.tls, KeptLayer::kMostTls))) return true;
   layer.generation = flow.generation;
   return true;
 }
 
 void KeptFlows::write_part(uint32_t slot) noexcept {
-  if (KeptLayer* const layer = memory_->layer(slot)) layer->is_unfinished = is_unfinished(*flows_.at(slot).layer);
+  if (KeptLayer* const layer = memory_->layer(slot)) layer->is_unfinished = is_unfinished(*flows_.at(slot).stream.layer);
 }
 
 // What the process before had counted is not known here, so the kernel is asked, while nothing is under way between it and us.
@@ -157,7 +157,7 @@ void KeptFlows::count_adopted() noexcept {
     uint32_t read = 0, sent = 0;
     if (flow == nullptr || !count_octets(flow->fd, false, read, sent)) continue;
     flow->octets_read = read;
-    flow->octets_sent = sent + static_cast<uint32_t>(flow->out.octets());
+    flow->octets_sent = sent + static_cast<uint32_t>(flow->stream.out.octets());
     write_layer(one.slot);
   }
 }

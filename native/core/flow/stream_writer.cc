@@ -48,7 +48,7 @@ StreamWriter::StreamWriter(const FlowLimits& limits, FlowTable& flows, BufferPoo
 
 void StreamWriter::add(uint32_t slot, Text head, Text body) noexcept {
   const Flow& flow = flows_.at(slot);
-  if (flow.layer == nullptr || !flow.layer->is_websocket) return queue(slot, Text(), head, body);
+  if (flow.stream.layer == nullptr || !flow.stream.layer->is_websocket) return queue(slot, Text(), head, body);
   // RFC 7118 4.2: send as text whatever may be text, because that is what browser stacks expect.
   add_frame(slot, is_utf8(head, body) ? Opcode::text : Opcode::binary, head, body);
 }
@@ -62,10 +62,10 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
   Flow& flow = flows_.at(slot);
   if (flow.marks & kMark_closing) return;
   counters_.add(Counter::bytes_out, static_cast<int64_t>(frame.size() + head.size() + body.size()));
-  if (flow.state == FlowState::connecting || !flow.out.empty()) {
+  if (flow.state == FlowState::connecting || !flow.stream.out.empty()) {
     const iovec parts[3] = {part_of(frame), part_of(head), part_of(body)};
-    if (flow.layer != nullptr && flow.layer->tls && flow.state != FlowState::connecting) {
-      if (!encrypt(*flow.layer->tls, parts, 3) || !keep(slot, Text(records_.data(), records_.size()))) fail(slot);
+    if (flow.stream.layer != nullptr && flow.stream.layer->tls && flow.state != FlowState::connecting) {
+      if (!encrypt(*flow.stream.layer->tls, parts, 3) || !keep(slot, Text(records_.data(), records_.size()))) fail(slot);
       flow.octets_sent += static_cast<uint32_t>(records_.size());
       return;
     }
@@ -79,16 +79,16 @@ void StreamWriter::queue(uint32_t slot, Text frame, Text head, Text body) noexce
   Entry& entry = entries_.emplace_back(Entry{slot, flow.generation, head, body, 0, static_cast<uint8_t>(frame.size()), {}});
   last = static_cast<uint16_t>(entries_.size());
   if (!frame.empty()) frame.copy(entry.frame, sizeof entry.frame);
-  if (flow.layer == nullptr || !flow.layer->tls) return;
+  if (flow.stream.layer == nullptr || !flow.stream.layer->tls) return;
   seals_ = true;
-  __builtin_prefetch(flow.layer->tls.get());
+  __builtin_prefetch(flow.stream.layer->tls.get());
 }
 
 // Of a connection that the turn has not read from, nothing is in a cache.
 void StreamWriter::fetch_keys(size_t i) noexcept {
   if (i >= entries_.size()) return;
   const Flow* const flow = flows_.find({entries_[i].slot, entries_[i].generation});
-  if (flow != nullptr && flow->layer != nullptr && flow->layer->tls) flow->layer->tls->fetch(true);
+  if (flow != nullptr && flow->stream.layer != nullptr && flow->stream.layer->tls) flow->stream.layer->tls->fetch(true);
 }
 
 void StreamWriter::flush() noexcept {
@@ -111,7 +111,7 @@ void StreamWriter::write_gathered() noexcept {
   const bool by_ring = writes_.size() > 1 && ring_.is_open();
   unsigned count = 0;
   for (Write& one : writes_) {
-    one.in_ring = by_ring && flows_.at(one.slot).out.empty();
+    one.in_ring = by_ring && flows_.at(one.slot).stream.out.empty();
     if (one.in_ring) ring_.write(flows_.at(one.slot).fd, &parts_[one.first_part], one.parts);
   }
   if (by_ring) ring_.run();
@@ -167,7 +167,7 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
   flow.octets_sent += static_cast<uint32_t>(records.size());
   // What a dialled connection holds back before TLS is open is plaintext; the handshake records overtake it.
   const bool opening = flow.state == FlowState::connecting;
-  if (flow.out.empty() || opening) {
+  if (flow.stream.out.empty() || opening) {
     ssize_t n;
     do n = plain::send(flow.fd, records.data(), records.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
@@ -182,16 +182,16 @@ bool StreamWriter::send_records(uint32_t slot, Text records) noexcept {
 
 bool StreamWriter::opened(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
-  if (flow.layer == nullptr || !flow.layer->tls) return writable(slot);
-  if (flow.out.empty()) return true;
-  UnsentQueue waited = std::exchange(flow.out, UnsentQueue());
+  if (flow.stream.layer == nullptr || !flow.stream.layer->tls) return writable(slot);
+  if (flow.stream.out.empty()) return true;
+  UnsentQueue waited = std::exchange(flow.stream.out, UnsentQueue());
   bool sent = true;
   iovec parts[kMaxParts];
   while (sent && !waited.empty()) {
     const size_t count = waited.gather(parts, kMaxParts);
     size_t octets = 0;
     for (size_t i = 0; i < count; ++i) octets += parts[i].iov_len;
-    sent = encrypt(*flow.layer->tls, parts, count) && send_records(slot, Text(records_.data(), records_.size()));
+    sent = encrypt(*flow.stream.layer->tls, parts, count) && send_records(slot, Text(records_.data(), records_.size()));
     waited.consume(pool_, octets);
   }
   waited.clear(pool_);
@@ -234,11 +234,11 @@ bool StreamWriter::gather(size_t first) noexcept {
   const bool is_full = one.parts + 3 > kMaxParts;
   // Before its records take numbers that the peer has not seen. From here until all has gone, the count is not the kernel's: after a crash the
   // connection goes on as it is now if the kernel has taken none of it, and otherwise nobody goes on with it (revival.cc).
-  if (KeptHand* const hand = flows_.hand()) hand->will_write(slot, flow.generation, flow.octets_sent, flow.layer != nullptr && flow.layer->tls ? flow.layer->tls->state() : Text());
+  if (KeptHand* const hand = flows_.hand()) hand->will_write(slot, flow.generation, flow.octets_sent, flow.stream.layer != nullptr && flow.stream.layer->tls ? flow.stream.layer->tls->state() : Text());
   flow.octets_sent += static_cast<uint32_t>(one.octets);
-  if (flow.layer != nullptr && flow.layer->tls) {
+  if (flow.stream.layer != nullptr && flow.stream.layer->tls) {
     Text sealed;
-    if (!seal(*flow.layer->tls, &parts_[one.first_part], one.parts, one.octets, sealed)) return fail(slot), true;
+    if (!seal(*flow.stream.layer->tls, &parts_[one.first_part], one.parts, one.octets, sealed)) return fail(slot), true;
     parts_.resize(one.first_part);
     parts_.push_back(part_of(sealed));
     one.parts = 1;
@@ -255,7 +255,7 @@ void StreamWriter::write(const Write& one, ssize_t done) noexcept {
   if (flow.marks & kMark_closing) return;  // an earlier write of this flush has failed
   iovec* parts = &parts_[one.first_part];
   size_t sent = 0;
-  if (flow.out.empty()) {
+  if (flow.stream.out.empty()) {
     int error = done < 0 ? static_cast<int>(-done) : 0;
     while (done == CallRing::kNotDone || (done < 0 && error == EINTR)) {
       done = send_parts(flow.fd, parts, one.parts);
@@ -282,7 +282,7 @@ bool StreamWriter::keep(uint32_t slot, const iovec* parts, size_t count) noexcep
   for (size_t i = 0; i < count; ++i) octets += parts[i].iov_len;
   if (octets == 0) return true;
   Flow& flow = flows_.at(slot);
-  if (flow.out.octets() + octets > cap_of(flow) || !flow.out.append(pool_, parts, count)) {
+  if (flow.stream.out.octets() + octets > cap_of(flow) || !flow.stream.out.append(pool_, parts, count)) {
     counters_.add(Counter::flows_overrun);
     return false;
   }
@@ -293,13 +293,13 @@ bool StreamWriter::keep(uint32_t slot, const iovec* parts, size_t count) noexcep
 bool StreamWriter::writable(uint32_t slot) noexcept {
   Flow& flow = flows_.at(slot);
   iovec parts[kMaxParts];
-  while (!flow.out.empty()) {
-    const ssize_t n = send_parts(flow.fd, parts, flow.out.gather(parts, kMaxParts));
+  while (!flow.stream.out.empty()) {
+    const ssize_t n = send_parts(flow.fd, parts, flow.stream.out.gather(parts, kMaxParts));
     if (n < 0) {
       if (errno == EINTR) continue;
       return would_block(errno);
     }
-    flow.out.consume(pool_, static_cast<size_t>(n));
+    flow.stream.out.consume(pool_, static_cast<size_t>(n));
   }
   watch(slot, false);
   return true;
@@ -319,7 +319,7 @@ void StreamWriter::watch(uint32_t slot, bool for_writing) noexcept {
 // them in each turn, and before those of other phones.
 uint32_t StreamWriter::events_of(const Flow& flow) noexcept {
   uint32_t reading = flow.marks & kMark_peer_closed ? 0u : static_cast<uint32_t>(EPOLLIN | EPOLLRDHUP);
-  if (flow.layer != nullptr && flow.layer->awaits_turn) reading = flow.layer->tls ? 0u : static_cast<uint32_t>(EPOLLRDHUP);
+  if (flow.stream.layer != nullptr && flow.stream.layer->awaits_turn) reading = flow.stream.layer->tls ? 0u : static_cast<uint32_t>(EPOLLRDHUP);
   return reading | (flow.marks & kMark_wants_write ? static_cast<uint32_t>(EPOLLOUT) : 0u);
 }
 

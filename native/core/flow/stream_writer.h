@@ -30,7 +30,7 @@ class StreamWriter {
   bool accepts(uint32_t slot, size_t octets) noexcept {
     const Flow& flow = flows_.at(slot);
     if (flow.marks & kMark_closing) return false;
-    return flow.state != FlowState::connecting || flow.out.octets() + octets <= cap_of(flow);
+    return flow.state != FlowState::connecting || flow.stream.out.octets() + octets <= cap_of(flow);
   }
 
   // One SIP message, or an RFC 5626 pong. The octets must live until flush(). A connection still being opened keeps a copy.

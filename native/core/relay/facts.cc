@@ -1,6 +1,7 @@
 #include "core/relay/facts.h"
 
 #include "core/flow/birth.h"
+#include "core/relay/flow_macs.h"
 #include "core/relay/loop.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/uri_place.h"
@@ -50,14 +51,6 @@ RouteKind judge(const Surroundings& around, const Source& source, const FlowName
   return around.flows.find_stream(flow.slot, flow.generation) != nullptr ? RouteKind::alive : RouteKind::gone;
 }
 
-// Of a token that may yet be forged: it only names what is brought nearer.
-void fetch_flow(const Surroundings& around, const FlowName& flow) noexcept {
-  if (flow.node != around.config.node || flow.shard != around.config.shard) return;
-  if (flow.kind == FlowKind::stream) return around.flows.fetch(flow.slot);
-  const int listener = find_listener(around.config, Transport::udp, flow.local);
-  if (listener >= 0) around.flows.fetch_udp(around.flows.hash_of(flow.remote, static_cast<uint16_t>(listener)));
-}
-
 // Classifies one of our URIs. False: it is not ours.
 bool own_route(const Surroundings& around, const Source& source, const Uri& uri, OwnRoute& route, int32_t* number) noexcept {
   if (!is_sip(uri) || uri.port_zero) return false;
@@ -65,7 +58,7 @@ bool own_route(const Surroundings& around, const Source& source, const Uri& uri,
   if (!is_own_host(around.config, uri.host, port_of(uri))) return false;
   Side side = Side::client;
   TokenVerdict verdict = TokenVerdict::none;
-  if (uri.has_user) verdict = read_token(around.keys, uri.user, route.flow, side, [&around](const FlowName& flow) { fetch_flow(around, flow); });
+  if (uri.has_user) verdict = read_token(around.keys, uri.user, route.flow, side, [&around](const FlowName& flow) { return macs_of(around.config, around.flows, flow); });
   uint32_t whose = 0;
   switch (verdict) {
     case TokenVerdict::none: route.kind = RouteKind::plain; break;

@@ -26,7 +26,7 @@ inline Source source_of_flow(const EdgeConfig& config, uint32_t slot, const Flow
   source.listener = flow.listener;
   source.kind = flow.kind;
   const bool dialled = flow.flags & kFlow_dialled;
-  source.transport = !dialled ? config.listeners[flow.listener].transport : flow.layer != nullptr ? Transport::tls : Transport::tcp;
+  source.transport = !dialled ? config.listeners[flow.listener].transport : flow.stream.layer != nullptr ? Transport::tls : Transport::tcp;
   source.shard = config.shard;
   source.from_core = (flow.flags & kFlow_core) != 0;
   source.flow_flags = flow.flags;

@@ -69,9 +69,9 @@ Connections::~Connections() noexcept {
     Flow* flow = ground_.flows.open_at(slot);
     if (flow == nullptr || flow->kind != FlowKind::stream) continue;
     shares_.give(*flow);
-    if (flow->layer != nullptr) drop_layer(*flow);
-    give_back(ground_.pool, flow->in);
-    flow->out.clear(ground_.pool);
+    if (flow->stream.layer != nullptr) drop_layer(*flow);
+    give_back(ground_.pool, flow->stream.in);
+    flow->stream.out.clear(ground_.pool);
     close_descriptor(flow->fd);
   }
   for (UnsentQueue& queue : unsent_) queue.clear(ground_.pool);
@@ -128,7 +128,7 @@ void Connections::accepted(int fd, const Address& remote, uint16_t listener) noe
   if (!add_layer(slot)) return;
   timers_.arm(slot);
   // One over TLS follows when its handshake is over.
-  const StreamLayer* const layer = ground_.flows.at(slot).layer;
+  const StreamLayer* const layer = ground_.flows.at(slot).stream.layer;
   if (layer == nullptr || !layer->is_secure) ground_.kept.keep(slot);
 }
 
@@ -141,9 +141,9 @@ bool Connections::add_layer(uint32_t slot) noexcept {
   if (on.proxy == ProxyRule::require && !by_proxy) return close(slot, Counter::flows_refused), false;
   const bool secure = is_secure(on.transport) && on.ends_tls;
   if (!by_proxy && !secure && !is_websocket(on.transport)) return true;
-  flow.layer = new (std::nothrow) StreamLayer;
-  if (flow.layer == nullptr) return close(slot, Counter::flows_refused), false;
-  StreamLayer& layer = *flow.layer;
+  flow.stream.layer = new (std::nothrow) StreamLayer;
+  if (flow.stream.layer == nullptr) return close(slot, Counter::flows_refused), false;
+  StreamLayer& layer = *flow.stream.layer;
   layer.is_secure = secure;
   layer.is_websocket = is_websocket(on.transport);
   layer.must_have_proxy_header = on.proxy == ProxyRule::require;
@@ -161,7 +161,7 @@ bool Connections::begin_handshake(uint32_t slot) noexcept {
     ground_.counters.add(Counter::handshakes_refused);
     return close(slot, Counter::flows_refused), false;
   }
-  flow.layer->has_handshake_place = true;
+  flow.stream.layer->has_handshake_place = true;
   ground_.counters.add(Counter::handshakes);
   while (!handshakes_.empty() && !is_in_handshake(handshakes_.front())) handshakes_.pop_front();
   handshakes_.push_back(ground_.flows.handle(slot));
@@ -170,7 +170,7 @@ bool Connections::begin_handshake(uint32_t slot) noexcept {
 
 bool Connections::is_in_handshake(FlowHandle handle) noexcept {
   const Flow* const flow = ground_.flows.find(handle);
-  return flow != nullptr && flow->layer != nullptr && flow->layer->has_handshake_place;
+  return flow != nullptr && flow->stream.layer != nullptr && flow->stream.layer->has_handshake_place;
 }
 
 // Many sources that never finish a handshake would keep everybody out: of those whose peer is silent, the one that has lasted longest gives way.
@@ -179,7 +179,7 @@ bool Connections::end_oldest_handshake() noexcept {
     const FlowHandle oldest = handshakes_.front();
     handshakes_.pop_front();
     if (!is_in_handshake(oldest)) continue;
-    if (ground_.flows.at(oldest.slot).layer->awaits_turn) {  // it waits for us
+    if (ground_.flows.at(oldest.slot).stream.layer->awaits_turn) {  // it waits for us
       handshakes_.push_back(oldest);
       continue;
     }
@@ -193,21 +193,21 @@ bool Connections::end_oldest_handshake() noexcept {
 
 void Connections::handshake_done(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  if (flow.layer != nullptr && is_ready(flow)) give_handshake(flow);
+  if (flow.stream.layer != nullptr && is_ready(flow)) give_handshake(flow);
 }
 
 void Connections::give_handshake(Flow& flow) noexcept {
-  if (!flow.layer->has_handshake_place) return;
-  flow.layer->has_handshake_place = false;
+  if (!flow.stream.layer->has_handshake_place) return;
+  flow.stream.layer->has_handshake_place = false;
   shares_.give_handshake(flow.remote);
   ground_.counters.add(Counter::handshakes, -1);
 }
 
 // Sends a layer's last words before it is closed, as far as the socket takes them.
 void Connections::drop_layer(Flow& flow) noexcept {
-  StreamLayer& layer = *flow.layer;
+  StreamLayer& layer = *flow.stream.layer;
   give_handshake(flow);
-  if (flow.out.empty() && is_ready(flow) && flow.state == FlowState::open) {
+  if (flow.stream.out.empty() && is_ready(flow) && flow.state == FlowState::open) {
     last_words_.clear();
     if (layer.is_websocket && !layer.close_sent) {
       constexpr char kGoingAway[] = {static_cast<char>(0x88), 2, static_cast<char>(0x03), static_cast<char>(0xe9)};
@@ -222,8 +222,8 @@ void Connections::drop_layer(Flow& flow) noexcept {
   char unread[4096];
   for (int i = 0; i < 16 && recv(flow.fd, unread, sizeof unread, MSG_DONTWAIT) > 0; ++i) continue;
   give_back(ground_.pool, layer.record);
-  delete flow.layer;
-  flow.layer = nullptr;
+  delete flow.stream.layer;
+  flow.stream.layer = nullptr;
 }
 
 bool Connections::is_for(uint32_t slot, const Address& client) noexcept {
@@ -312,9 +312,9 @@ uint32_t Connections::open_to(const Address& address, Transport transport, Text 
   flow.marks |= kMark_wants_write;
   if (opening == Opening::to_core) flow.upstream = static_cast<int8_t>(upstreams_.targets().find(address, transport));
   if (secure) {
-    flow.layer = new StreamLayer;
-    flow.layer->is_secure = true;
-    flow.layer->tls = std::move(tls);
+    flow.stream.layer = new StreamLayer;
+    flow.stream.layer->is_secure = true;
+    flow.stream.layer->tls = std::move(tls);
   }
   timers_.arm_in(slot, kConnectSeconds);
   return slot;
@@ -352,7 +352,7 @@ void Connections::peer_closed(uint32_t slot) noexcept {
   const bool asks = owes_answer(flow, ground_.clock.tick()) || turn_.came_over(ground_.flows.handle(slot), ground_.config.shard);
   if (!asks || (flow.flags & kFlow_core) || (flow.marks & kMark_peer_closed)) return close(slot, Counter::flows_closed);
   flow.marks |= kMark_peer_closed;
-  outbox_.streams().watch(slot, !flow.out.empty());
+  outbox_.streams().watch(slot, !flow.stream.out.empty());
   timers_.arm_in(slot, kHalfClosedSeconds);
   ends_.gone(slot);
 }
@@ -364,7 +364,7 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   ground_.counters.add(Counter::stream_flows, -1);
   flow.marks |= kMark_closing;
   const bool never_opened = flow.state == FlowState::connecting;
-  if (never_opened && !flow.out.empty()) unsent_.push_back(std::exchange(flow.out, UnsentQueue()));
+  if (never_opened && !flow.stream.out.empty()) unsent_.push_back(std::exchange(flow.stream.out, UnsentQueue()));
   if (never_opened && flow.upstream < 0 && (flow.flags & kFlow_core)) refused_stream(flow.remote);
   ends_.gone(slot);
   ends_.note(slot, why);
@@ -372,9 +372,9 @@ void Connections::close(uint32_t slot, Counter why) noexcept {
   ground_.kept.drop(slot);
   // Now, while its layer still tells the transport.
   if (flow.flags & kFlow_dialled) forget_dialled(slot);
-  if (flow.layer != nullptr) drop_layer(flow);
-  give_back(ground_.pool, flow.in);
-  flow.out.clear(ground_.pool);
+  if (flow.stream.layer != nullptr) drop_layer(flow);
+  give_back(ground_.pool, flow.stream.in);
+  flow.stream.out.clear(ground_.pool);
   close_descriptor(flow.fd);
   shares_.give(flow);
   const int8_t target = flow.upstream;

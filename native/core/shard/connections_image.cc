@@ -85,7 +85,7 @@ void Connections::came(uint32_t slot, bool is_watched, bool is_counted) noexcept
   else ground_.kept.has(slot);
   if (is_counted) ground_.kept.is_counted(slot);
   ground_.counters.add(Counter::stream_flows);
-  if (flow.layer != nullptr && flow.layer->has_handshake_place) {
+  if (flow.stream.layer != nullptr && flow.stream.layer->has_handshake_place) {
     shares_.take_over_handshake(flow.remote);
     ground_.counters.add(Counter::handshakes);
     handshakes_.push_back(ground_.flows.handle(slot));
@@ -132,7 +132,7 @@ void Connections::let_go(uint32_t slot) noexcept {
   ends_.notes().drop(slot);
   timers_.cancel(slot);
   if (flow.flags & kFlow_dialled) forget_dialled(slot);
-  if (flow.layer != nullptr) give_handshake(flow);
+  if (flow.stream.layer != nullptr) give_handshake(flow);
   forget_belongings(ground_.pool, flow);
   ::close(flow.fd);
   shares_.give(flow);
@@ -165,9 +165,9 @@ void Connections::taken_back(uint32_t slot) noexcept {
 // What TLS would seal has a number that the other process may have used, and what a WebSocket would send may land in the middle of a frame.
 void Connections::lose(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  if (flow.layer != nullptr) {
-    flow.layer->tls.reset();
-    flow.layer->close_sent = true;
+  if (flow.stream.layer != nullptr) {
+    flow.stream.layer->tls.reset();
+    flow.stream.layer->close_sent = true;
   }
   close(slot, Counter::flows_closed);
 }

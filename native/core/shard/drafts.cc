@@ -12,8 +12,8 @@ bool Drafts::is_simple(const Flow& flow) noexcept {
   if (flow.state != FlowState::open) return false;
   if (flow.kind == FlowKind::udp) return true;
   constexpr uint8_t kHarmless = kMark_spoke | kMark_bound;
-  if ((flow.marks & ~kHarmless) != 0 || (flow.flags & kFlow_dialled) != 0 || flow.in != nullptr || !flow.out.empty()) return false;
-  return is_ready(flow) && is_portable(flow) && (flow.layer == nullptr || (flow.layer->record == nullptr && !flow.layer->has_handshake_place));
+  if ((flow.marks & ~kHarmless) != 0 || (flow.flags & kFlow_dialled) != 0 || flow.stream.in != nullptr || !flow.stream.out.empty()) return false;
+  return is_ready(flow) && is_portable(flow) && (flow.stream.layer == nullptr || (flow.stream.layer->record == nullptr && !flow.stream.layer->has_handshake_place));
 }
 
 void Drafts::grow() noexcept {

@@ -35,7 +35,7 @@ uint32_t FlowTimers::ping_after(const Flow& flow) const noexcept {
 
 // A browser cannot ping; its pong is the sign of life (RFC 7118 6).
 bool FlowTimers::pings(const Flow& flow) const noexcept {
-  return flow.layer != nullptr && flow.layer->is_websocket && is_ready(flow) && ground_.config.ws_ping_seconds != 0;
+  return flow.stream.layer != nullptr && flow.stream.layer->is_websocket && is_ready(flow) && ground_.config.ws_ping_seconds != 0;
 }
 
 uint32_t FlowTimers::deadline(uint32_t slot) const noexcept {
@@ -52,9 +52,11 @@ uint32_t FlowTimers::deadline(uint32_t slot) const noexcept {
   if (flow.supervise != 0 && (flow.flags & kFlow_dead) == 0) after_silence(flow.supervise);
   if (flow.kind == FlowKind::udp) {
     if (wait == 0) after_silence(udp_memory(flow));
-  } else if ((flow.flags & kFlow_core) == 0) {
+    return wait;
+  }
+  if ((flow.flags & kFlow_core) == 0) {
     if (wait == 0) after_silence(limits.idle_seconds);
-    if (pings(flow) && !is_partial(flow)) after_silence(ping_after(flow) + (flow.layer->pinged ? kPongSeconds : 0));
+    if (pings(flow) && !is_partial(flow)) after_silence(ping_after(flow) + (flow.stream.layer->pinged ? kPongSeconds : 0));
     if ((flow.marks & kMark_spoke) == 0) at_most(limits.first_message_seconds * Clock::kTicksPerSecond);
   }
   if (!is_ready(flow)) {
@@ -83,7 +85,7 @@ Missed FlowTimers::missed(const Flow& flow) const noexcept {
     return silent_for(udp_memory(flow)) && flow.pending == 0 ? Missed::idle : Missed::nothing;
   }
   if (flow.state == FlowState::connecting || (flow.marks & kMark_peer_closed)) return Missed::connecting;
-  if (flow.layer != nullptr && flow.layer->awaits_turn) return Missed::may_have_spoken;  // it waits for us
+  if (flow.stream.layer != nullptr && flow.stream.layer->awaits_turn) return Missed::may_have_spoken;  // it waits for us
   if (is_partial(flow)) return Missed::message;
   if (!is_ready(flow) && open_for(limits.handshake_seconds)) return may_be_unread(flow) ? Missed::may_have_spoken : Missed::handshake;
   if (dead) return Missed::life_sign;
@@ -91,7 +93,7 @@ Missed FlowTimers::missed(const Flow& flow) const noexcept {
   if ((flow.marks & kMark_spoke) == 0 && open_for(limits.first_message_seconds)) return Missed::handshake;
   if (silent_for(limits.idle_seconds)) return Missed::idle;
   if (!pings(flow)) return Missed::nothing;
-  if (flow.layer->pinged) return silent_for(ping_after(flow) + kPongSeconds) ? Missed::life_sign : Missed::nothing;
+  if (flow.stream.layer->pinged) return silent_for(ping_after(flow) + kPongSeconds) ? Missed::life_sign : Missed::nothing;
   return silent_for(ping_after(flow)) ? Missed::pong_wanted : Missed::nothing;
 }
 

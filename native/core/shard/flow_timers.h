@@ -9,11 +9,11 @@ namespace sluice {
 
 // Whether SIP can be spoken over a connection.
 inline bool is_ready(const Flow& flow) noexcept {
-  return flow.layer == nullptr || (flow.layer->stage == Stage::open && (!flow.layer->is_secure || (flow.layer->tls && flow.layer->tls->is_open())));
+  return flow.stream.layer == nullptr || (flow.stream.layer->stage == Stage::open && (!flow.stream.layer->is_secure || (flow.stream.layer->tls && flow.stream.layer->tls->is_open())));
 }
 
-// Whether the rest of a message or of a TLS record is due.
-inline bool is_partial(const Flow& flow) noexcept { return (flow.marks & kMark_partial) != 0 || (flow.layer != nullptr && flow.layer->record != nullptr); }
+// Whether the rest of a message or of a TLS record is due over a connection.
+inline bool is_partial(const Flow& flow) noexcept { return (flow.marks & kMark_partial) != 0 || (flow.stream.layer != nullptr && flow.stream.layer->record != nullptr); }
 
 constexpr uint32_t kUdpMemorySeconds = 2 * 3600;  // how long to remember an unsupervised or dead UDP flow
 constexpr uint32_t kPassingSeconds = 600;         // the same for one that nobody registered over

@@ -62,7 +62,7 @@ FlowFacts Inspect::facts_of(uint32_t slot, const Flow& flow, const Registration*
   if (flow.kind == FlowKind::stream) facts.age_ms = ms_since(flow.birth);
   for (const Registration* note = notes; note != nullptr && flow.kind == FlowKind::udp; note = note->next.get())
     facts.age_ms = std::max<int64_t>(facts.age_ms, ms_since(note->since));
-  facts.unsent = flow.out.octets();
+  facts.unsent = flow.kind == FlowKind::stream ? flow.stream.out.octets() : 0;
   facts.recent = recent_of(slot, flow);
   read_tcp_info(flow.fd, facts);
   return facts;
@@ -186,7 +186,7 @@ uint32_t Inspect::move_out(uint32_t most, bool busy_ones) noexcept {
     const Flow* flow = ground_.flows.open_at(slot);
     if (flow == nullptr || flow->kind != FlowKind::stream || (flow->flags & kFlow_core)) continue;
     ++left;
-    const bool busy = owes_answer(*flow, now) || flow->pending != 0 || !flow->out.empty();
+    const bool busy = owes_answer(*flow, now) || flow->pending != 0 || !flow->stream.out.empty();
     if (!busy || busy_ones) candidates.push_back({now - flow->last_seen, now - flow->birth, slot});
   }
   const size_t count = std::min<size_t>(most, candidates.size());

@@ -26,20 +26,20 @@ unsigned JointReads::run(const epoll_event* events, unsigned count) noexcept {
 // Whether nothing is known about it but that octets have arrived, and these are SIP or records of it.
 bool JointReads::may_join(const Flow& flow) const noexcept {
   if (flow.state != FlowState::open || (flow.marks & (kMark_deaf | kMark_closing | kMark_resumes)) != 0) return false;
-  const StreamLayer* const layer = flow.layer;
+  const StreamLayer* const layer = flow.stream.layer;
   if (layer != nullptr && layer->stage != Stage::open) return false;
   if (layer != nullptr && layer->is_secure) return layer->tls && layer->tls->is_open() && layer->record == nullptr;
-  return flow.framer.need <= (flow.in == nullptr ? 0 : flow.in->size);  // a long message has a buffer of its own
+  return flow.framer.need <= (flow.stream.in == nullptr ? 0 : flow.stream.in->size);  // a long message has a buffer of its own
 }
 
 bool JointReads::add(const epoll_event& event) noexcept {
   const FlowHandle handle = FlowHandle::of(event.data.u64);
   const Flow* const flow = event.events == EPOLLIN && handle.generation != 0 ? ground_.flows.find(handle) : nullptr;
   if (flow == nullptr || !may_join(*flow)) return false;
-  const bool secure = flow->layer != nullptr && flow->layer->is_secure;
-  if (secure) flow->layer->tls->fetch(false);  // comes while the kernel reads
+  const bool secure = flow->stream.layer != nullptr && flow->stream.layer->is_secure;
+  if (secure) flow->stream.layer->tls->fetch(false);  // comes while the kernel reads
   const size_t most = (flow->flags & kFlow_core) == 0 ? kShare : secure ? kTlsRead : kCoreRead;
-  const size_t waits = flow->in == nullptr ? 0 : flow->in->size;
+  const size_t waits = flow->stream.in == nullptr ? 0 : flow->stream.in->size;
   const size_t held = secure ? 0 : waits;
   const size_t later = secure ? waits + most + kTlsSlack : 0;
   const size_t whole = held + most + kApart;

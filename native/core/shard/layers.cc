@@ -15,11 +15,11 @@ namespace sluice {
 void StreamReader::connected(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   // The TCP connection is open; anything readable belongs to the TLS handshake.
-  if (flow.layer != nullptr && (flow.marks & kMark_wants_write) == 0) return receive_tls(slot);
+  if (flow.stream.layer != nullptr && (flow.marks & kMark_wants_write) == 0) return receive_tls(slot);
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(flow.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) return connections_.close(slot, Counter::flows_closed);
-  if (flow.layer == nullptr) {
+  if (flow.stream.layer == nullptr) {
     connections_.opened(slot);
     return;
   }
@@ -29,7 +29,7 @@ void StreamReader::connected(uint32_t slot) noexcept {
 
 void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  StreamLayer& layer = *flow.layer;
+  StreamLayer& layer = *flow.stream.layer;
   ProxyHeader header;
   switch (read_proxy_header(Text(data, size), header)) {
     case ProxyRead::more: return keep_unfinished(slot, Text(data, size), false);
@@ -47,8 +47,8 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
   if ((secure || layer.is_websocket) && !connections_.begin_handshake(slot)) return;
   layer.stage = layer.is_websocket ? Stage::upgrade : Stage::open;
   if (!secure && !layer.is_websocket) {
-    delete flow.layer;
-    flow.layer = nullptr;
+    delete flow.stream.layer;
+    flow.stream.layer = nullptr;
   }
   ground_.kept.note_layer(slot);
   timers_.arm(slot);
@@ -60,7 +60,7 @@ void StreamReader::take_proxy_header(uint32_t slot, char* data, size_t size) noe
 
 // Of a thousand that are ready epoll names some in each turn, in an order that leaves others waiting until their peers give up.
 void StreamReader::await_handshake(uint32_t slot) noexcept {
-  StreamLayer& layer = *ground_.flows.at(slot).layer;
+  StreamLayer& layer = *ground_.flows.at(slot).stream.layer;
   if (std::exchange(layer.awaits_turn, true)) return;
   handshakes_.add(ground_.flows.handle(slot), layer.tls != nullptr);
   outbox_.streams().watch_again(slot);
@@ -70,7 +70,7 @@ void StreamReader::shake_hands() noexcept {
   while (!handshakes_.empty() && turn_.may_shake_hands()) {
     const FlowHandle handle = handshakes_.next();
     Flow* const flow = ground_.flows.find(handle);
-    if (flow == nullptr || flow->layer == nullptr || !std::exchange(flow->layer->awaits_turn, false)) continue;
+    if (flow == nullptr || flow->stream.layer == nullptr || !std::exchange(flow->stream.layer->awaits_turn, false)) continue;
     if (flow->marks & (kMark_deaf | kMark_closing)) continue;
     outbox_.streams().watch_again(handle.slot);
     ground_.kept.reads(handle.slot);
@@ -82,11 +82,11 @@ void StreamReader::shake_hands() noexcept {
 void StreamReader::receive_tls(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (flow.marks & kMark_resumes) return;  // the socket stays readable
-  const bool shaking = !flow.layer->tls || !flow.layer->tls->is_open();
-  if (shaking && (flow.layer->awaits_turn || !turn_.may_shake_hands())) return await_handshake(slot);
-  char* room = turn_.stream_room(kTlsRead + 2 * kTlsRead + kTlsSlack + (flow.in == nullptr ? 0 : flow.in->size));
+  const bool shaking = !flow.stream.layer->tls || !flow.stream.layer->tls->is_open();
+  if (shaking && (flow.stream.layer->awaits_turn || !turn_.may_shake_hands())) return await_handshake(slot);
+  char* room = turn_.stream_room(kTlsRead + 2 * kTlsRead + kTlsSlack + (flow.stream.in == nullptr ? 0 : flow.stream.in->size));
   if (room == nullptr) return;
-  if (flow.layer->record != nullptr) return receive_record(slot);
+  if (flow.stream.layer->record != nullptr) return receive_record(slot);
   const ssize_t n = receive_into(slot, room, kTlsRead);
   if (n == 0) return;
   turn_.use_stream(static_cast<size_t>(n));
@@ -95,7 +95,7 @@ void StreamReader::receive_tls(uint32_t slot) noexcept {
 
 // A record that has begun is read into its own buffer, so that trickling octets are not copied over and over.
 void StreamReader::receive_record(uint32_t slot) noexcept {
-  FlowBuffer*& record = ground_.flows.at(slot).layer->record;
+  FlowBuffer*& record = ground_.flows.at(slot).stream.layer->record;
   if (record->done > 0) {
     const Text rest = record->text();
     std::memmove(record->data(), rest.data(), rest.size());
@@ -111,7 +111,7 @@ void StreamReader::receive_record(uint32_t slot) noexcept {
 
 // `rest` may lie in the buffer of the record. False: the flow is closed.
 bool StreamReader::keep_record(uint32_t slot, Text rest) noexcept {
-  FlowBuffer*& record = ground_.flows.at(slot).layer->record;
+  FlowBuffer*& record = ground_.flows.at(slot).stream.layer->record;
   if (rest.empty()) {
     if (record == nullptr) return true;
     give_back(ground_.pool, record);
@@ -132,8 +132,8 @@ bool StreamReader::keep_record(uint32_t slot, Text rest) noexcept {
 // Its time counts from now: a phone is not to blame for the thousand handshakes before its own.
 bool StreamReader::begin_tls(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  if (connections_.tls() != nullptr) flow.layer->tls = connections_.tls()->accept();
-  if (flow.layer->tls) {
+  if (connections_.tls() != nullptr) flow.stream.layer->tls = connections_.tls()->accept();
+  if (flow.stream.layer->tls) {
     flow.birth = ground_.clock.tick();
     timers_.arm(slot);
     return true;
@@ -146,7 +146,7 @@ bool StreamReader::begin_tls(uint32_t slot) noexcept {
 void StreamReader::follow(uint32_t slot, Text plain) noexcept {
   Flow& flow = ground_.flows.at(slot);
   if (!plain.empty()) {
-    if (!append(ground_.pool, flow.in, plain)) return connections_.close(slot, Counter::flows_refused);
+    if (!append(ground_.pool, flow.stream.in, plain)) return connections_.close(slot, Counter::flows_refused);
     flow.marks |= kMark_resumes;
   }
   connections_.leave(slot);
@@ -154,12 +154,12 @@ void StreamReader::follow(uint32_t slot, Text plain) noexcept {
 
 void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  if (!flow.layer->tls && !begin_tls(slot)) return;
+  if (!flow.stream.layer->tls && !begin_tls(slot)) return;
   const FlowHandle handle = ground_.flows.handle(slot);
-  std::unique_ptr<TlsSession>& tls = flow.layer->tls;
+  std::unique_ptr<TlsSession>& tls = flow.stream.layer->tls;
   const bool was_open = tls->is_open();
   if (!was_open) turn_.shake_hands();
-  const size_t held = flow.in == nullptr ? 0 : flow.in->size;
+  const size_t held = flow.stream.in == nullptr ? 0 : flow.stream.in->size;
   const size_t most = wire.size() + kTlsSlack;
   char* room = turn_.stream_room(held + most);
   if (room == nullptr) return connections_.close(slot, Counter::flows_refused);
@@ -192,11 +192,11 @@ void StreamReader::decrypt(uint32_t slot, Text wire) noexcept {
   if (!keep_record(slot, wire)) return;
   if (opens && result == TlsResult::ok && connections_.leaves() && is_portable(flow)) return follow(slot, Text(room + held, plain));
   if (plain > 0 && held + plain < flow.framer.need) {
-    if (!grow(ground_.pool, flow.in, flow.framer.need) || !append(ground_.pool, flow.in, Text(room + held, plain)))
+    if (!grow(ground_.pool, flow.stream.in, flow.framer.need) || !append(ground_.pool, flow.stream.in, Text(room + held, plain)))
       return connections_.close(slot, Counter::flows_refused);
   } else if (plain > 0) {
-    if (held > 0) std::memcpy(room, flow.in->data(), held);
-    give_back(ground_.pool, flow.in);
+    if (held > 0) std::memcpy(room, flow.stream.in->data(), held);
+    give_back(ground_.pool, flow.stream.in);
     turn_.use_stream(held + plain);
     deliver(slot, room, held + plain);
   }

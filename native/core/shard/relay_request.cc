@@ -1,5 +1,6 @@
 // Relays a request: how it is edited, and what we remember of it (RFC 3261 16.6, RFC 5626 5).
 #include "core/relay/answer.h"
+#include "core/relay/flow_macs.h"
 #include "core/relay/neighbour.h"
 #include "core/relay/own_credentials.h"
 #include "core/shard/relay.h"
@@ -232,7 +233,7 @@ void Relay::put_bare_record_route(Writer& out, const NextLeg& leg) noexcept {
 // `flow`: whose token the URI gets; nullptr: none.
 void Relay::put_uri(Writer& out, Text header, const NextLeg& leg, Side side, const FlowName* flow, Text params, const Neighbour* neighbour) noexcept {
   char token_text[kMaxTokenText];
-  const Text token(token_text, flow == nullptr ? 0 : make_token(ground_.keys, *flow, side, token_text));
+  const Text token(token_text, flow == nullptr ? 0 : make_token(ground_.keys, *flow, side, token_text, macs_of(ground_.config, ground_.flows, *flow)));
   const Listener& on = ground_.config.listeners[side == Side::client ? leg.client_listener : leg.core_listener];
   out.put(header);
   out.put(leg.sips ? Text("<sips:") : Text("<sip:"));

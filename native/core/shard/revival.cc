@@ -48,7 +48,7 @@ bool was_unwritten(const KeptHand& hand, FlowHandle flow, uint32_t sent, Standin
 bool is_between_messages(const KeptMemory& memory, uint32_t slot, int fd, Standing& out) noexcept {
   const Flow& flow = *memory.flow(slot);
   const bool was_dialled = (flow.flags & kFlow_dialled) != 0;
-  if ((flow.marks & kUnfinished) || flow.in != nullptr || !flow.out.empty() || slot == memory.head().reading) return false;
+  if ((flow.marks & kUnfinished) || flow.stream.in != nullptr || !flow.stream.out.empty() || slot == memory.head().reading) return false;
   const KeptLayer* const layer = memory.layer(slot);
   out = {Text(), layer == nullptr ? Text() : Text(layer->tls, sizeof layer->tls), flow.octets_read, flow.octets_sent};
   if (has_counted(fd, was_dialled, flow.octets_read, flow.octets_sent)) return true;
@@ -169,7 +169,7 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
   flow.framer.crlf = from.framer.crlf;
   flow.ping_second = from.ping_second;
   flow.messages = from.messages;
-  if (from.layer != nullptr && !has_layer(memory, one, standing.tls, flow)) return false;
+  if (from.stream.layer != nullptr && !has_layer(memory, one, standing.tls, flow)) return false;
   if (!take_unread(flow, standing.unread) || !ground_.flows.place(one.slot, flow)) return forget_belongings(ground_.pool, flow), false;
   connections_.revived(one.slot);
   timers_.arm(one.slot);
@@ -180,7 +180,7 @@ bool Revival::take_one(const KeptMemory& memory, const MovingFlow& one) noexcept
 // Read and framed, or opened, in the next turn. False: there is no memory for it.
 bool Revival::take_unread(Flow& flow, Text octets) noexcept {
   if (octets.empty()) return true;
-  FlowBuffer*& to = flow.layer != nullptr && flow.layer->is_secure ? flow.layer->record : flow.in;
+  FlowBuffer*& to = flow.stream.layer != nullptr && flow.stream.layer->is_secure ? flow.stream.layer->record : flow.stream.in;
   if (!append(ground_.pool, to, octets)) return false;
   flow.octets_read += static_cast<uint32_t>(octets.size());
   flow.marks |= kMark_resumes;
@@ -204,7 +204,7 @@ bool Revival::has_layer(const KeptMemory& memory, const MovingFlow& one, Text tl
     if (provider != nullptr) layer->tls = provider->resume(tls);
     if (!layer->tls) return false;
   }
-  flow.layer = layer.release();
+  flow.stream.layer = layer.release();
   return true;
 }
 

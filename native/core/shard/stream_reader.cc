@@ -66,7 +66,7 @@ void StreamReader::fetch(const epoll_event* events, unsigned count) noexcept {
   const auto layer_of = [&](unsigned i) -> StreamLayer* {
     const FlowHandle handle = FlowHandle::of(events[i].data.u64);
     const Flow* const flow = handle.generation == 0 ? nullptr : ground_.flows.find(handle);
-    return flow == nullptr ? nullptr : flow->layer;
+    return flow == nullptr ? nullptr : flow->stream.layer;
   };
   for (unsigned i = 0; i < count; ++i) __builtin_prefetch(layer_of(i));
   for (unsigned i = 0; i < count; ++i)
@@ -95,24 +95,24 @@ void StreamReader::take(const JointReads::Read& read) noexcept {
   const uint32_t slot = read.flow.slot;
   if (!has_received(slot, read.result, static_cast<int>(-read.result))) return;
   const size_t size = static_cast<size_t>(read.result);
-  if (flow->layer != nullptr && flow->layer->is_secure) return decrypt(slot, Text(read.room, size));
-  if (read.held > 0) std::memcpy(read.room, flow->in->data(), read.held);
-  give_back(ground_.pool, flow->in);
+  if (flow->stream.layer != nullptr && flow->stream.layer->is_secure) return decrypt(slot, Text(read.room, size));
+  if (read.held > 0) std::memcpy(read.room, flow->stream.in->data(), read.held);
+  give_back(ground_.pool, flow->stream.in);
   deliver(slot, read.room, read.held + size);
 }
 
 void StreamReader::receive(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  if (flow.layer != nullptr && flow.layer->is_secure && flow.layer->stage != Stage::proxy_header) return receive_tls(slot);
+  if (flow.stream.layer != nullptr && flow.stream.layer->is_secure && flow.stream.layer->stage != Stage::proxy_header) return receive_tls(slot);
   const size_t want = flow.flags & kFlow_core ? kCoreRead : kClientRead;
-  const size_t held = flow.in == nullptr ? 0 : flow.in->size;
+  const size_t held = flow.stream.in == nullptr ? 0 : flow.stream.in->size;
   if (flow.framer.need > held && (flow.marks & kMark_resumes) == 0) return receive_long(slot);
   char* room = turn_.stream_room(held + want);
   if (room == nullptr) return;  // the socket stays readable for the next turn
   const ssize_t n = receive_into(slot, room + held, want);
   if (n == 0) return;
-  if (held > 0) std::memcpy(room, flow.in->data(), held);
-  give_back(ground_.pool, flow.in);
+  if (held > 0) std::memcpy(room, flow.stream.in->data(), held);
+  give_back(ground_.pool, flow.stream.in);
   turn_.use_stream(held + static_cast<size_t>(n));
   deliver(slot, room, held + static_cast<size_t>(n));
 }
@@ -120,11 +120,11 @@ void StreamReader::receive(uint32_t slot) noexcept {
 // A long, incomplete message is read into its own buffer, so that trickling octets are not copied over and over.
 void StreamReader::receive_long(uint32_t slot) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  if (!grow(ground_.pool, flow.in, flow.framer.need)) return connections_.close(slot, Counter::flows_refused);
-  const ssize_t n = receive_into(slot, flow.in->data() + flow.in->size, flow.framer.need - flow.in->size);
+  if (!grow(ground_.pool, flow.stream.in, flow.framer.need)) return connections_.close(slot, Counter::flows_refused);
+  const ssize_t n = receive_into(slot, flow.stream.in->data() + flow.stream.in->size, flow.framer.need - flow.stream.in->size);
   if (n == 0) return;
-  flow.in->size += static_cast<uint32_t>(n);
-  if (flow.in->size >= flow.framer.need) resume_later(slot);
+  flow.stream.in->size += static_cast<uint32_t>(n);
+  if (flow.stream.in->size >= flow.framer.need) resume_later(slot);
 }
 
 void StreamReader::resume_later(uint32_t slot) noexcept {
@@ -138,12 +138,12 @@ void StreamReader::resume() noexcept {
     const FlowHandle handle = resumes_.back();
     Flow* flow = ground_.flows.find(handle);
     const bool resumes = flow != nullptr && (flow->marks & kMark_resumes) != 0 && (flow->marks & (kMark_deaf | kMark_closing)) == 0;
-    const bool is_sealed = resumes && flow->in == nullptr && has_records(*flow);
-    if (!resumes || (flow->in == nullptr && !is_sealed)) {
+    const bool is_sealed = resumes && flow->stream.in == nullptr && has_records(*flow);
+    if (!resumes || (flow->stream.in == nullptr && !is_sealed)) {
       resumes_.pop_back();
       continue;
     }
-    const Text held = is_sealed ? flow->layer->record->text() : flow->in->text();
+    const Text held = is_sealed ? flow->stream.layer->record->text() : flow->stream.in->text();
     char* const room = turn_.stream_room(held.size() + (is_sealed ? kTlsSlack : 0));
     if (room == nullptr) return;
     resumes_.pop_back();
@@ -154,7 +154,7 @@ void StreamReader::resume() noexcept {
     } else {
       held.copy(room, held.size());
       turn_.use_stream(held.size());
-      give_back(ground_.pool, flow->in);
+      give_back(ground_.pool, flow->stream.in);
       deliver(handle.slot, room, held.size());
     }
     ground_.kept.reads(0);
@@ -162,10 +162,10 @@ void StreamReader::resume() noexcept {
 }
 
 // Left by a process that has crashed: records that it had read and not opened.
-bool StreamReader::has_records(const Flow& flow) noexcept { return flow.layer != nullptr && flow.layer->is_secure && flow.layer->record != nullptr; }
+bool StreamReader::has_records(const Flow& flow) noexcept { return flow.stream.layer != nullptr && flow.stream.layer->is_secure && flow.stream.layer->record != nullptr; }
 
 void StreamReader::deliver(uint32_t slot, char* data, size_t size) noexcept {
-  const StreamLayer* layer = ground_.flows.at(slot).layer;
+  const StreamLayer* layer = ground_.flows.at(slot).stream.layer;
   if (layer == nullptr || (layer->stage == Stage::open && !layer->is_websocket)) return frame(slot, data, size);
   switch (layer->stage) {
     case Stage::proxy_header: return take_proxy_header(slot, data, size);
@@ -218,7 +218,7 @@ void StreamReader::keep_unfinished(uint32_t slot, Text rest, bool whole) noexcep
     flow.marks &= static_cast<uint8_t>(~kMark_partial);
     return;
   }
-  if (!append(ground_.pool, flow.in, rest)) return connections_.close(slot, Counter::flows_refused);
+  if (!append(ground_.pool, flow.stream.in, rest)) return connections_.close(slot, Counter::flows_refused);
   if (turn_.full()) {
     resume_later(slot);
   } else if (whole || (flow.marks & kMark_partial) == 0) {

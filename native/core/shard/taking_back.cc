@@ -71,7 +71,7 @@ Revival::Fate Revival::fate_of(const KeptMemory* memory, uint32_t slot) noexcept
   const Flow* const from = same_flow(memory, slot, own.generation);
   if (memory != nullptr && from == nullptr) return Fate::had_ended;
   const bool is_open = own.state == FlowState::open;
-  const bool is_untouched = has_counted(own.fd, is_open && (own.flags & kFlow_dialled), own.octets_read, own.octets_sent - static_cast<uint32_t>(own.out.octets()));
+  const bool is_untouched = has_counted(own.fd, is_open && (own.flags & kFlow_dialled), own.octets_read, own.octets_sent - static_cast<uint32_t>(own.stream.out.octets()));
   // A record that was sealed there, and not sent, has its number.
   const bool was_used = from != nullptr && (from->octets_read != own.octets_read || from->octets_sent != own.octets_sent || slot == memory->head().reading);
   if (is_untouched && !was_used) return Fate::goes_on;
@@ -84,9 +84,9 @@ bool Revival::goes_on_as(const KeptMemory& memory, uint32_t slot) noexcept {
   if (from.kind != FlowKind::stream || from.state != FlowState::open || from.framer.crlf >= 4) return false;
   Standing standing;
   if (!is_between_messages(memory, slot, own.fd, standing)) return false;
-  if ((from.layer == nullptr) != (own.layer == nullptr) || (own.layer != nullptr && !takes_layer(memory, slot, standing.tls))) return false;
-  give_back(ground_.pool, own.in);
-  own.out.clear(ground_.pool);
+  if ((from.stream.layer == nullptr) != (own.stream.layer == nullptr) || (own.stream.layer != nullptr && !takes_layer(memory, slot, standing.tls))) return false;
+  give_back(ground_.pool, own.stream.in);
+  own.stream.out.clear(ground_.pool);
   own.framer = FramerState{};
   own.framer.crlf = from.framer.crlf;
   own.last_seen = from.last_seen;
@@ -106,7 +106,7 @@ bool Revival::goes_on_as(const KeptMemory& memory, uint32_t slot) noexcept {
 
 // Not in the middle of a handshake.
 bool Revival::takes_layer(const KeptMemory& memory, uint32_t slot, Text tls) noexcept {
-  StreamLayer& own = *ground_.flows.at(slot).layer;
+  StreamLayer& own = *ground_.flows.at(slot).stream.layer;
   const KeptLayer* const place = memory.layer(slot);
   if (place == nullptr) return false;
   const KeptLayer& from = *place;

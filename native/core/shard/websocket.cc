@@ -33,7 +33,7 @@ void StreamReader::take_upgrade(uint32_t slot, char* data, size_t size) noexcept
     return close_after_answer(slot);
   }
   ground_.counters.add(Counter::ws_upgrades);
-  flow.layer->stage = Stage::open;
+  flow.stream.layer->stage = Stage::open;
   ground_.kept.note_layer(slot);
   connections_.handshake_done(slot);
   timers_.arm(slot);
@@ -42,7 +42,7 @@ void StreamReader::take_upgrade(uint32_t slot, char* data, size_t size) noexcept
 
 void StreamReader::frame_websocket(uint32_t slot, char* data, size_t size) noexcept {
   Flow& flow = ground_.flows.at(slot);
-  StreamLayer& layer = *flow.layer;
+  StreamLayer& layer = *flow.stream.layer;
   if (layer.pinged) {
     layer.pinged = false;
     timers_.arm(slot);
@@ -107,12 +107,12 @@ void StreamReader::end_websocket(uint32_t slot, CloseCode code, Counter why) noe
   const char payload[2] = {static_cast<char>(static_cast<uint16_t>(code) >> 8), static_cast<char>(code)};
   if (why == Counter::flows_faulty) ground_.alerts.add(Event::ws_faulty, ground_.flows.at(slot).remote, static_cast<int32_t>(code));
   outbox_.streams().add_frame(slot, Opcode::close, outbox_.copied(Text(payload, sizeof payload)));
-  ground_.flows.at(slot).layer->close_sent = true;
+  ground_.flows.at(slot).stream.layer->close_sent = true;
   close_after_answer(slot);
 }
 
 void StreamReader::ping_websocket(uint32_t slot) noexcept {
-  ground_.flows.at(slot).layer->pinged = true;
+  ground_.flows.at(slot).stream.layer->pinged = true;
   outbox_.streams().add_frame(slot, Opcode::ping, Text());
 }
 
