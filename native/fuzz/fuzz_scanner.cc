@@ -33,6 +33,14 @@ void check_message(const Message& message) {
   Uri uri;
   if (!message.request_uri.empty()) expect(parse_uri(message.text(message.request_uri), uri) && uri.host == message.uri.host && uri.user == message.uri.user && uri.params == message.uri.params);
   NameAddr to;
+  if (message.contact.is_read) {
+    NameAddr contact;
+    expect(parse_name_addr(message.value(*message.line(HeaderId::contact)), contact) && parse_uri(contact.uri_text, uri));
+    const OnlyContact& only = message.contact;
+    expect(contact.value == only.address.value && contact.params == only.address.params && contact.has_instance == only.address.has_instance &&
+           contact.has_reg_id == only.address.has_reg_id && uri.host == only.uri.host && uri.user == only.uri.user && uri.params == only.uri.params &&
+           uri.known_params == only.uri.known_params);
+  }
   if (!message.to_value.empty()) expect(parse_name_addr(message.text(message.to_value), to) && parse_uri(to.uri_text, uri) && uri.host == message.to_uri.host && uri.user == message.to_uri.user);
 }
 

@@ -444,6 +444,7 @@ export const OptionFlag = {
   supportedPath: 2,
   requireOutbound: 4,
   proxyRequire: 8,
+  supportedGruu: 16,
 } as const;
 export type OptionFlag = (typeof OptionFlag)[keyof typeof OptionFlag];
 

@@ -50,8 +50,8 @@ int32_t read_seconds(Text value) noexcept {
 
 class Reading {
  public:
-  Reading(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out, const OnlyContact* contact) noexcept
-      : message_(message), source_(source), domains_(domains), out_(out), contact_(contact), texts_(out.texts, RegisterRequest::kRoom) {}
+  Reading(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept
+      : message_(message), source_(source), domains_(domains), out_(out), texts_(out.texts, RegisterRequest::kRoom) {}
 
   bool run() noexcept {
     out_.aor = out_.call_id = out_.uri = out_.params = out_.instance = out_.key = out_.path = out_.agent = Text();
@@ -92,6 +92,12 @@ class Reading {
   }
 
   bool read_options() noexcept {
+    if (message_.supports_plainly) {
+      if (message_.options & kOption_supported_outbound) out_.flags |= kAsk_supports_outbound;
+      if (message_.options & kOption_supported_path) out_.flags |= kAsk_supports_path;
+      if (message_.options & kOption_supported_gruu) out_.flags |= kAsk_supports_gruu;
+      return true;
+    }
     for (const HeaderLine* line = message_.line(HeaderId::supported); line != nullptr; line = message_.next(*line)) {
       Text list = message_.value(*line);
       // JavaScript's whitespace and letter case go beyond ASCII.
@@ -140,9 +146,7 @@ class Reading {
     if (line == nullptr) return false;
     const Text value = message_.value(*line);
     if (value.size() > kMaxContact || is_folded(value)) return false;
-    OnlyContact own;
-    if (contact_ == nullptr || !contact_->is_read) own.is_read = parse_name_addr(value, own.address) && parse_uri(own.address.uri_text, own.uri);
-    const auto& [is_read, address, uri] = own.is_read || contact_ == nullptr ? own : *contact_;
+    const auto& [is_read, address, uri] = message_.contact;
     if (!is_read || uri.scheme != Scheme::sip) return false;
     // It may lead back here (RFC 5627 5.1), or mean that the phone listens where it sends from.
     Address host;
@@ -237,14 +241,13 @@ class Reading {
   const Source& source_;
   const ServedDomains& domains_;
   RegisterRequest& out_;
-  const OnlyContact* const contact_;
   Writer texts_;
 };
 
 }  // namespace
 
-bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out, const OnlyContact* contact) noexcept {
-  return Reading(message, source, domains, out, contact).run();
+bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept {
+  return Reading(message, source, domains, out).run();
 }
 
 bool next_path_value(Text& path, Text& value) noexcept {

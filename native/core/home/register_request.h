@@ -8,7 +8,6 @@
 #include "core/base/edit_list.h"
 #include "core/base/layout.h"
 #include "core/home/served_domains.h"
-#include "core/relay/contact_flags.h"
 #include "core/relay/source.h"
 #include "core/sip/message.h"
 
@@ -39,8 +38,7 @@ struct RegisterRequest {
 };
 
 // False: this REGISTER is for the object path. `aor` is set anyway if the To names one of our users.
-// `contact`: as it was read already, or nullptr.
-bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out, const OnlyContact* contact = nullptr) noexcept;
+bool read_register(const Message& message, const Source& source, const ServedDomains& domains, RegisterRequest& out) noexcept;
 
 // Steps through a path stored as netstrings. False: there are no more values.
 bool next_path_value(Text& path, Text& value) noexcept;

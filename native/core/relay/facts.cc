@@ -225,20 +225,9 @@ void walk_routes(const Surroundings& around, const Message& message, const Sourc
 }
 
 uint32_t option_flags(const Message& message) noexcept {
-  uint32_t flags = 0;
-  if (message.method == Method::register_) {
-    for (const HeaderLine* line = message.line(HeaderId::supported); line != nullptr; line = message.next(*line)) {
-      ValueList values(message.value(*line));
-      for (Text value; values.next(value);) {
-        if (same_word(value, "outbound")) flags |= kOption_supported_outbound;
-        if (same_word(value, "path")) flags |= kOption_supported_path;
-      }
-    }
-    if (has_option(message, HeaderId::require, "outbound")) flags |= kOption_require_outbound;
-  }
   for (const HeaderLine* line = message.line(HeaderId::proxy_require); line != nullptr; line = message.next(*line))
-    if (line->value_len > 0) flags |= kOption_proxy_require;
-  return flags;
+    if (line->value_len > 0) return message.options | kOption_proxy_require;
+  return message.options;
 }
 
 uint32_t header_flags(const Message& message) noexcept {
@@ -338,8 +327,8 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
             ? hop_of(around, uri, facts, &record[kRecord_uri_target])
             : Hop::foreign);
   }
-  if (message.line(HeaderId::contact) != nullptr)
-    record[kRecord_contact] = static_cast<int32_t>(contact_flags(message, &record[kRecord_contact_count], facts.contact));
+  record[kRecord_contact] = message.contact_flags;
+  record[kRecord_contact_count] = static_cast<int32_t>(message.contact_count);
   record[kRecord_options] = static_cast<int32_t>(option_flags(message));
   record[kRecord_headers] = static_cast<int32_t>(headers);
   if (facts.has_neighbour) lead_to_neighbour(around, uri, facts, record);

@@ -1,7 +1,6 @@
 // Turns a scanned message into the numbers that the policy decides by.
 #pragma once
 
-#include "core/relay/contact_flags.h"
 #include "core/relay/edge_config.h"
 #include "core/flow/flow_commons.h"
 #include "core/flow/flow_table.h"
@@ -44,16 +43,12 @@ struct PlainFacts {
   ReturnPath back;           // of a response
 };
 
-// The same with our own Routes and the Contact. Only what was written and counted is ever read, because resetting all of it would cost more
+// The same with our own Routes. Only what was written and counted is ever read, because resetting all of it would cost more
 // than most messages need.
 struct Facts : PlainFacts {
   OwnRoute routes[k_max_own_routes];
-  OnlyContact contact;
 
-  void clear() noexcept {
-    static_cast<PlainFacts&>(*this) = PlainFacts{};
-    contact.is_read = false;
-  }
+  void clear() noexcept { static_cast<PlainFacts&>(*this) = PlainFacts{}; }
 };
 
 // What the facts are checked against; all from one shard.

@@ -74,11 +74,11 @@ bool read_neighbour(const SipKey& key, Text token, Text value, Neighbour& out) n
   return true;
 }
 
-Neighbour neighbour_of(const Surroundings& around, const Message& message, const OnlyContact& contact, const Source& source) noexcept {
+Neighbour neighbour_of(const Surroundings& around, const Message& message, const Source& source) noexcept {
   Neighbour named;
   const EdgeConfig& config = around.config;
   const bool records = message.line(HeaderId::record_route) != nullptr;
-  const bool is_named = !records && contact.is_read ? names_address(config, contact.uri, named) : names_address(config, message, records ? HeaderId::record_route : HeaderId::contact, named);
+  const bool is_named = !records && message.contact.is_read ? names_address(config, message.contact.uri, named) : names_address(config, message, records ? HeaderId::record_route : HeaderId::contact, named);
   if (is_named && !named.address.is_unusable_peer() &&
       (named.address.same_ip(source.remote) || is_trusted(around.config, named.address) || around.upstreams.find(named.address, named.transport) >= 0))
     return named;

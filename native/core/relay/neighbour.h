@@ -19,7 +19,7 @@ size_t write_neighbour(const SipKey& key, Text token, const Neighbour& neighbour
 bool read_neighbour(const SipKey& key, Text token, Text value, Neighbour& out) noexcept;
 
 // Where the sender of a request wants later requests of the dialog: its own Record-Route, else its Contact (RFC 3261 12.1.1). If that
-// does not name an address of the sender or of a trusted peer, it is the address the request came from. `contact`: as the facts have read it.
-Neighbour neighbour_of(const Surroundings& around, const Message& message, const OnlyContact& contact, const Source& source) noexcept;
+// does not name an address of the sender or of a trusted peer, it is the address the request came from.
+Neighbour neighbour_of(const Surroundings& around, const Message& message, const Source& source) noexcept;
 
 }  // namespace sluice

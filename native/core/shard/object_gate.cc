@@ -42,7 +42,7 @@ size_t ObjectGate::neighbour_mark(Text token, const Neighbour& neighbour, char* 
 
 Neighbour ObjectGate::neighbour_of_item(const Item& item) noexcept {
   const Surroundings around{ground_.config, ground_.keys, upstreams_.targets(), ground_.flows, ground_.commons, ground_.clock.birth()};
-  return neighbour_of(around, item.message, item.facts.contact, item.source);
+  return neighbour_of(around, item.message, item.source);
 }
 
 bool ObjectGate::read_source(Text id, bool from_core, Source& out) noexcept {

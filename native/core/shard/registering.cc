@@ -46,7 +46,7 @@ void Registering::read(unsigned i) noexcept {
   if (item.source.kind == FlowKind::udp) desk_->memory.expect(transaction);
   while (desk_->requests.size() <= i) desk_->requests.emplace_back();
   RegisterRequest& request = desk_->requests[i];
-  const bool is_read = read_register(message, item.source, settings_.domains, request, &item.facts.contact);
+  const bool is_read = read_register(message, item.source, settings_.domains, request);
   if (!request.aor.empty()) row[kRegister_who] = static_cast<int32_t>(table_hash(ground_.config.table_key, request.aor.data(), request.aor.size()) | 1);
   RegisterState state = RegisterState::open;
   if (item.source.kind == FlowKind::udp) state = desk_->memory.find(transaction, ground_.clock.tick());

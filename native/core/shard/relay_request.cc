@@ -205,7 +205,7 @@ void Relay::put_routes(Writer& text, const Item& item, const int32_t* record, co
   const bool has_neighbour = is_named || (!item.source.from_core && item.facts.has_neighbour);
   if (is_named) {
     const Surroundings around{ground_.config, ground_.keys, targets, ground_.flows, ground_.commons, ground_.clock.birth()};
-    neighbour = neighbour_of(around, item.message, item.facts.contact, item.source);
+    neighbour = neighbour_of(around, item.message, item.source);
   }
   put_record_route(text, leg, to_flow ? Side::client : Side::core, has_neighbour ? &neighbour : nullptr);
   // From client to client within a dialog: the sender's end also belongs in the route set (RFC 6665 4.1.2.4, 4.3).

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -27,7 +27,7 @@ void map_portably(const char* octets, size_t blocks, uint64_t* specials, uint64_
   }
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__SSE2__)
 
 uint32_t controls_of_16(__m128i octets) noexcept {
   const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
@@ -124,7 +124,7 @@ OctetMappers octet_mappers() noexcept {
   OctetMappers found;
   const auto add = [&](const char* name, MapOctets run) { found.all[found.count++] = {name, run}; };
   add("portable", map_portably);
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__SSE2__)
   add("SSE2", map_by_16);
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2")) add("AVX2", map_by_32);

@@ -40,8 +40,7 @@ class HeadMap {
 
   // How many letters, digits, '-', '.' and '_' follow from octet `at` on.
   size_t plain_size(size_t at) const noexcept {
-    const uint64_t near = specials_from(at);
-    return near != 0 ? static_cast<unsigned>(std::countr_zero(near)) : far_special(at) - at;
+    return next_special(at) - at;
   }
 
   // The end of a run of letters, digits, '-', '.' and '_'.
@@ -63,10 +62,13 @@ class HeadMap {
   }
 
  private:
-  const char* next_special(const char* p) const noexcept {
-    const size_t at = static_cast<size_t>(p - head_);
-    const uint64_t near = specials_from(at);
-    return near != 0 ? p + static_cast<unsigned>(std::countr_zero(near)) : head_ + far_special(at);
+  const char* next_special(const char* p) const noexcept { return head_ + next_special(static_cast<size_t>(p - head_)); }
+
+  // A loop and no call, so that the readers keep their values in registers.
+  size_t next_special(size_t at) const noexcept {
+    uint64_t near;
+    while ((near = specials_from(at)) == 0) [[unlikely]] at += kReach;
+    return at + lowest_bit(near);
   }
 
   // Bit 0 is octet `at`, and at least 56 more follow, so that nearly every run ends here: by words, one in eight would go on in the next.
@@ -76,12 +78,17 @@ class HeadMap {
     std::memcpy(&bits, reinterpret_cast<const char*>(specials_) + at / 8, sizeof bits);
     return bits >> at % 8;
   }
+  static constexpr size_t kReach = std::endian::native == std::endian::little ? 57 : 1;
 
-  // The first one behind the word of octet `at`.
-  [[gnu::noinline]] size_t far_special(size_t at) const noexcept {
-    size_t i = at / 64 + 1;
-    while (specials_[i] == 0) ++i;
-    return i * 64 + static_cast<size_t>(std::countr_zero(specials_[i]));
+  // std::countr_zero is an int, which GCC extends again wherever an address needs it. `bits` is not 0.
+  static size_t lowest_bit(uint64_t bits) noexcept {
+#if defined(__x86_64__)
+    size_t index;
+    __asm__("rep bsfq %1, %0" : "=r"(index) : "r"(bits) : "cc");
+    return index;
+#else
+    return static_cast<unsigned>(std::countr_zero(bits));
+#endif
   }
 
   const char* head_;

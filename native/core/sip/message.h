@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/base/bytes.h"
+#include "core/sip/contacts.h"
 #include "core/sip/uri.h"
 #include "core/sip/via.h"
 
@@ -69,8 +70,12 @@ struct Message {
   uint8_t line_count;
   uint8_t via_count;    // values in all lines (255 means 255 or more)
   uint8_t route_count;  // values in all lines
+  uint8_t options;      // kOption_ bits of Supported and Require, of a sound REGISTER or response to one
+  bool supports_plainly;  // nothing in the Supported of a REGISTER is folded, quoted or beyond ASCII
+  uint8_t contact_flags;  // kContact_ bits of all Contacts together, of a sound request
   uint16_t status;      // 100-699; 0 for a request
   uint32_t cseq;
+  uint32_t contact_count;  // values in all lines, of a sound request
   Slice method_text;
   Slice request_uri;
   Slice reason;         // of a response; may be empty
@@ -87,6 +92,7 @@ struct Message {
   uint8_t first[kHeaderIds];  // first line of each id, kNoLine: absent
   Uri uri;              // the parts of `request_uri`, unless that is empty
   Uri to_uri;           // the parts of the URI in To, unless `to_value` is empty
+  OnlyContact contact;  // of a sound request
   Via via;
   ViaName vias[kKeptVias];  // the first of the `via_count`, when all are well formed
   RouteUri routes[kKeptRoutes];  // the first of the `route_count`

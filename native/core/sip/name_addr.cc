@@ -60,6 +60,15 @@ template <typename Runs>
   return read_display(runs, p, end, out.display);
 }
 
+// `p` is at the ';' of an instance as nearly all are. Returns the position after it; nullptr: read_param must say.
+[[gnu::always_inline]] inline const char* skip_instance(const char* p, const char* end) noexcept {
+  constexpr char kUsual[] = ";+sip.instance=\"";
+  constexpr ptrdiff_t kSize = sizeof kUsual - 1;
+  if (end - p < kSize || !begins_with(p, kUsual)) return nullptr;
+  p = skip_quoted(p + kSize - 1, end);
+  return p != nullptr && (p == end || *p == ';' || *p == ',') ? p : nullptr;
+}
+
 [[gnu::always_inline]] inline void note_param(const Param& param, NameAddr& out) noexcept {
   switch (param.name.size()) {
     case 3:
@@ -92,6 +101,11 @@ template <typename Runs, typename ReadUri>
   if (p < end && *p == ';') {
     const char* params = p;
     do {
+      if (const char* const after = skip_instance(p, end); after != nullptr) {
+        out.has_instance = true;
+        p = behind = after;
+        continue;
+      }
       Param param;
       p = read_param(runs, p, end, param);
       if (p == nullptr) return false;

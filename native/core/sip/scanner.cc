@@ -7,6 +7,7 @@
 #include "core/sip/lexer.h"
 #include "core/sip/line_index.h"
 #include "core/sip/name_addr.h"
+#include "core/sip/option_tags.h"
 #include "core/sip/start_line.h"
 #include "core/sip/via.h"
 
@@ -63,6 +64,7 @@ class Scanner {
     out_.line_count = index.count;
     check_required();
     measure(available, head_size, carrier);
+    if (out_.error == ScanError::none) read_extras();
     return true;
   }
 
@@ -81,8 +83,13 @@ class Scanner {
     out.line_count = 0;
     out.via_count = 0;
     out.route_count = 0;
+    out.options = 0;
+    out.supports_plainly = false;
+    out.contact_flags = 0;
     out.status = 0;
     out.cseq = 0;
+    out.contact_count = 0;
+    out.contact.is_read = false;
     out.method_text = Slice{};
     out.request_uri = Slice{};
     out.reason = Slice{};
@@ -316,6 +323,12 @@ class Scanner {
     require(HeaderId::to, ScanError::missing_to);
     require(HeaderId::call_id, ScanError::missing_call_id);
     require(HeaderId::cseq, ScanError::missing_cseq);
+  }
+
+  // What faults of its own cannot make the message faulty.
+  void read_extras() noexcept {
+    if (out_.is_request && out_.first[static_cast<size_t>(HeaderId::contact)] != kNoLine) read_contacts(map_, out_);
+    if (out_.method == Method::register_) read_options(map_, out_);
   }
 
   // RFC 3261 18.3: Content-Length frames a message on a stream; elsewhere the packet does, and the header may only shorten it.

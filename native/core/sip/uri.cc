@@ -21,11 +21,13 @@ const char* skip_escaped(const char* p, const char* end, CharClass bits) noexcep
   }
 }
 
-// If one of these came twice, two readers could choose differently (GR-16).
+// If one of these came twice, two readers could choose differently (GR-16). `sos` has no value: twice is as good as once.
+constexpr uint32_t kUri_once = 0xFFFFu & ~uint32_t{kUri_sos};
+
 [[gnu::always_inline]] inline uint32_t bit_of_uri_param(Text name) noexcept {
   switch (name.size()) {
     case 2: return same_word(name, "lr") ? kUri_lr : same_word(name, "ob") ? kUri_ob : same_word(name, "gr") ? kUri_gr : 0;
-    case 3: return same_word(name, "ttl") ? kUri_ttl : 0;
+    case 3: return same_word(name, "ttl") ? kUri_ttl : same_word(name, "sos") ? kUri_sos : 0;
     case 4: return same_word(name, "user") ? kUri_user : 0;
     case 5: return same_word(name, "maddr") ? kUri_maddr : 0;
     case 6: return same_word(name, "method") ? kUri_method : 0;
@@ -42,7 +44,7 @@ const char* read_uri_params(const char* p, const char* end, Uri& out) noexcept {
     p = skip_escaped(name, end, kChar_uri_param);
     if (p == name) return nullptr;
     const uint32_t bit = bit_of_uri_param(between(name, p));
-    if (seen & bit) return nullptr;
+    if (seen & bit & kUri_once) return nullptr;
     seen |= bit;
     if (p < end && *p == '=') {
       const char* value = p + 1;
@@ -51,7 +53,7 @@ const char* read_uri_params(const char* p, const char* end, Uri& out) noexcept {
     }
   }
   out.params = between(start, p);
-  out.known_params = static_cast<uint8_t>(seen);
+  out.known_params = static_cast<uint16_t>(seen);
   return p;
 }
 
@@ -188,7 +190,7 @@ template <typename Runs>
     p = runs.plain(name, end);
     if (p == name) return nullptr;
     const uint32_t bit = bit_of_uri_param(between(name, p));
-    if ((seen & bit) != 0) return nullptr;
+    if ((seen & bit & kUri_once) != 0) return nullptr;
     seen |= bit;
     if (p < end && *p == '=') {
       const char* const value = p + 1;
@@ -197,7 +199,7 @@ template <typename Runs>
     }
   } while (p < end && *p == ';');
   out.params = between(params, p);
-  out.known_params = static_cast<uint8_t>(seen);
+  out.known_params = static_cast<uint16_t>(seen);
   return p;
 }
 

@@ -11,7 +11,7 @@ enum class Scheme : uint8_t { sip, sips, tel, urn, other };
 class HeadMap;
 
 // The parameters that decide where a request goes, and those that we ask for often.
-constexpr uint8_t kUri_lr = 1, kUri_ob = 2, kUri_ttl = 4, kUri_user = 8, kUri_maddr = 16, kUri_method = 32, kUri_transport = 64, kUri_gr = 128;
+constexpr uint16_t kUri_lr = 1, kUri_ob = 2, kUri_ttl = 4, kUri_user = 8, kUri_maddr = 16, kUri_method = 32, kUri_transport = 64, kUri_gr = 128, kUri_sos = 256;
 
 struct Uri {
   Scheme scheme = Scheme::other;
@@ -22,7 +22,7 @@ struct Uri {
   uint16_t port = 0;  // 0: not given
   bool port_zero = false;  // it was ":0": well formed (RFC 3261 25.1), but nobody can listen there
   bool has_user = false;
-  uint8_t known_params = 0;  // which of these parameters it has
+  uint16_t known_params = 0;  // which of these parameters it has
   Text params;    // raw, from the first ';' (included) up to the '?'; empty: none
   Text headers;   // raw, from the '?' (included); empty: none
 };
