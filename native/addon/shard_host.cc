@@ -10,7 +10,6 @@ namespace sluice {
 namespace {
 
 constexpr uint64_t kLongTurnNs = 1'000'000;
-constexpr uint64_t kMs = 1'000'000;  // ns
 
 }  // namespace
 

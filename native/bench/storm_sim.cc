@@ -15,7 +15,6 @@ namespace {
 
 using namespace sluice;
 
-constexpr uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs;
 constexpr uint64_t kTimerF = 32 * kSecond;
 constexpr Admission::Bounds kBounds{64u << 20, 1'000};
 

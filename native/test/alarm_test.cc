@@ -7,8 +7,6 @@
 namespace sluice::alarm_test {
 namespace {
 
-constexpr uint64_t kMs = 1'000'000;
-
 struct Waiter {
   Waiter() { alarm.watch(epoll, 7); }
   ~Waiter() { close(epoll); }

@@ -11,7 +11,6 @@
 namespace sluice::admission_test {
 using namespace test;
 
-constexpr uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs;
 constexpr SipKey kSecret{0x0123'4567'89AB'CDEF, 0xFEDC'BA98'7654'3210};
 
 // An upstream that answers so many a second, and phones by number.

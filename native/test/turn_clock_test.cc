@@ -9,8 +9,6 @@ using namespace test;
 
 namespace {
 
-constexpr uint64_t kMs = 1'000'000;
-
 struct Turns {
   int64_t memory[static_cast<size_t>(Counter::count_)] = {};
   Counters counters{memory};

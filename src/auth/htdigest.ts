@@ -6,6 +6,8 @@ import type { Ha1List, Ha1s } from "./credential-store.js";
 /** Lines read in one go where others wait: a fraction of a millisecond. */
 const SLICE_LINES = 500;
 const SHORTEST_LINE = "u::".length + HEX_DIGITS.MD5;
+/** UTF-8's byte order mark, which some editors put before the first user. */
+const BYTE_ORDER_MARK = "\xEF\xBB\xBF";
 
 /** Where the parts of a line are in the file. */
 interface Line {
@@ -23,8 +25,9 @@ export class HtdigestUsers {
   readonly #text: string;
   /** Where lines begin, plus one, by the hash of user and realm, with linear probing; of a user's lines for one algorithm, the last. 0: empty. */
   readonly #places: Int32Array;
-  /** Where the next line begins, and its number. */
-  #at = 0;
+  /** Where the first line begins, and the next one, and its number. */
+  readonly #begin: number;
+  #at: number;
   #number = 1;
   #count = 0;
   /** Users who have a hash of it. */
@@ -33,6 +36,8 @@ export class HtdigestUsers {
   /** Throws an Error that names the line, and nothing of what it holds. A user may have a line for each algorithm. */
   constructor(text: string, lines = Infinity) {
     this.#text = text;
+    this.#begin = text.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+    this.#at = this.#begin;
     // Half full at most, however short the lines are.
     const most = Math.floor(text.length / SHORTEST_LINE) + 1;
     this.#places = new Int32Array(2 ** Math.ceil(Math.log2(2 * most)));
@@ -72,7 +77,7 @@ export class HtdigestUsers {
   *#slices(algorithms: readonly DigestAlgorithm[]): Generator<string> {
     const text = this.#text;
     let lines = "";
-    for (let at = 0, count = 1; at < text.length; count += 1) {
+    for (let at = this.#begin, count = 1; at < text.length; count += 1) {
       const end = this.#endOf(at);
       const line = this.#lineIn(at, end);
       if (line !== undefined && algorithms.includes(algorithmOf(line.end - line.ha1)) && this.#counts(line)) {

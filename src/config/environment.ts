@@ -6,6 +6,9 @@ import { expected } from "./kind.js";
 import type { Environment } from "./read.js";
 import { table } from "./table.js";
 
+/** Some editors put it before the first line, and it would be a part of the first name. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
 /** Throws Unexpected when the file cannot be read. */
 export function readEnvironment(own: Environment = process.env): Environment {
   const path = own[table.envFile.name]?.trim();
@@ -17,5 +20,5 @@ export function readEnvironment(own: Environment = process.env): Environment {
     return expected(`a file that can be read: ${messageOf(error)}`);
   }
   const set = Object.entries(own).filter(([, value]) => value !== undefined && value !== "");
-  return { ...parseEnv(text), ...Object.fromEntries(set) };
+  return { ...parseEnv(text.replace(BYTE_ORDER_MARK, "")), ...Object.fromEntries(set) };
 }

@@ -6,6 +6,8 @@
 
 namespace sluice {
 
+constexpr uint64_t kMs = 1'000'000, kSecond = 1'000 * kMs;  // ns
+
 inline uint64_t now_ns() noexcept {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

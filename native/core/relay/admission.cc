@@ -7,7 +7,7 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kStormSecond = UpstreamWindow::kSecond;
+constexpr uint64_t kStormSecond = kSecond;
 // An upstream that has not answered in 8 T1 has lost the request, or is not going to answer in time.
 constexpr uint64_t kUpstreamSilent = 4 * kStormSecond;
 constexpr uint32_t kMostLooks = 4'096;  // a tick

@@ -8,11 +8,11 @@ namespace sluice {
 namespace {
 
 constexpr double kLeastWindow = 4, kSmallWindow = 16, kFairWindow = 64, kMostWindow = 65'536;
-constexpr uint64_t kInTime = 100 * UpstreamWindow::kMs;  // at least
+constexpr uint64_t kInTime = 100 * kMs;  // at least
 // Well before a request over UDP is sent again (T1): an upstream that gets what it has already would do it twice.
-constexpr uint64_t kSlow = 250 * UpstreamWindow::kMs;
-constexpr uint64_t kLeastPeriod = 10 * UpstreamWindow::kSecond;
-constexpr uint64_t kRateInterval = 100 * UpstreamWindow::kMs;
+constexpr uint64_t kSlow = 250 * kMs;
+constexpr uint64_t kLeastPeriod = 10 * kSecond;
+constexpr uint64_t kRateInterval = 100 * kMs;
 
 constexpr double kWindowGrowth = 0.1, kSlowGrowth = 0.05;  // of the window, in the time of one answer
 constexpr double kSpareGrowth = 3, kMostSpare = 8'192;
@@ -21,11 +21,11 @@ constexpr double kAfterRefusals = 0.95;   // of what it answered
 constexpr double kSteepestCut = 0.3;
 constexpr double kPaceGrowth[] = {1.02, 1.04, 1.08, 1.15, 1.3};  // in each interval since the last 503
 constexpr uint32_t kQuietIntervals = 100;
-constexpr uint64_t kBestPeriod = 5 * UpstreamWindow::kSecond;
+constexpr uint64_t kBestPeriod = 5 * kSecond;
 constexpr uint32_t kTelling = 32;
 constexpr double kLeastPace = 2;
 constexpr uint32_t kLeastRefusals = 3, kRefusedShare = 50;  // at least so many, and one in so many
-constexpr uint64_t kGuessedTime = 10 * UpstreamWindow::kMs;
+constexpr uint64_t kGuessedTime = 10 * kMs;
 constexpr double kPaceBurst = 0.06;           // seconds
 constexpr double kSmoothing = 0.05;
 constexpr double kLeastRate = 1;

@@ -8,12 +8,12 @@
 #include <array>
 #include <cstdint>
 
+#include "core/base/now_ns.h"
+
 namespace sluice {
 
 class UpstreamWindow {
  public:
-  static constexpr uint64_t kMs = 1'000'000;
-  static constexpr uint64_t kSecond = 1'000 * kMs;
   // What is late, at least: below T1 no phone repeats its REGISTER over UDP (RFC 3261 17.1.2.2).
   static constexpr uint64_t kLate = 500 * kMs;
 

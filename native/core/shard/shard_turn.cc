@@ -14,7 +14,6 @@ constexpr unsigned kTurnsWithoutPolicy = 32;
 // No handshake begins after this, and reading stops after twice as much, and the rest waits for the next turn: a thousand connections that begin or end.
 constexpr uint64_t kReadingNs = 1'000'000;
 constexpr int kEventsBetweenLooks = 16;
-constexpr uint64_t kMs = 1'000'000;  // ns
 constexpr uint64_t kTickNs = Clock::kTickMs * kMs;
 // Of ticks, below what FlowTimers takes for a pause of the process.
 constexpr uint32_t kMostQuiet = 16;

@@ -62,6 +62,16 @@ test("AU-9 a name with a colon or the end of a line in it finds nobody", () => {
   expect(new HtdigestUsers("a:b:c:" + one).find("a", "b:c")).toEqual({ MD5: one });
 });
 
+test("AU-9 the byte order mark that some editors write hides no user", async () => {
+  const [one, other] = ["1".repeat(32), "2".repeat(32)];
+  const text = `\xEF\xBB\xBFbob:example.org:${one}\nalice:example.org:${other}\n`;
+  for (const users of [new HtdigestUsers(text), await HtdigestUsers.inSlices(text)]) {
+    expect(users.find("bob", "example.org")).toEqual({ MD5: one });
+    expect([...users.all(["MD5"]).slices].join("")).toBe(`bob\nexample.org\n${one}\nalice\nexample.org\n${other}\n`);
+  }
+  expect(new HtdigestUsers(`\xEF\xBB\xBF# users\nbob:example.org:${one}\n`).find("bob", "example.org")).toEqual({ MD5: one });
+});
+
 test("AU-9 a password that a later line replaces is told to nobody, and many lines for one user take no longer than many users", () => {
   const lines = Array.from({ length: 50_000 }, (_, at) => `bob:example.org:${at.toString(16).padStart(32, "0")}\n`);
   const last = (49_999).toString(16).padStart(32, "0");
