@@ -1,6 +1,8 @@
 // base64url: the vectors of RFC 4648 10 in the URL alphabet, and everything that is refused.
 #include "core/base/base64url.h"
 
+#include <memory>
+
 #include "check.h"
 
 namespace sluice::base64url_test {
@@ -20,6 +22,19 @@ std::string decoded(Text text, size_t capacity = 64) {
   const int size = base64url_decode(text, reinterpret_cast<uint8_t*>(out.data()), capacity);
   CHECK_EQ(out[capacity], '#');
   return size < 0 ? "-" : out.substr(0, static_cast<size_t>(size));
+}
+
+// Six bits after six bits, as RFC 4648 4 and 5 say.
+std::string spelled_out(const std::string& octets) {
+  constexpr Text kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const auto bit = [&](size_t at) { return at / 8 < octets.size() ? static_cast<uint8_t>(octets[at / 8]) >> (7 - at % 8) & 1 : 0; };
+  std::string text;
+  for (size_t at = 0; at < 8 * octets.size(); at += 6) {
+    size_t value = 0;
+    for (size_t i = 0; i < 6; ++i) value = value << 1 | static_cast<size_t>(bit(at + i));
+    text += kAlphabet[value];
+  }
+  return text;
 }
 
 }  // namespace
@@ -70,6 +85,25 @@ TEST("OB-5.2-7 base64url: never writes more octets than there is room for") {
     if (size > 0) CHECK_EQ(decoded(text, size - 1), "-");
   }
   CHECK_EQ(decoded(std::string(100000, 'A')), "-");
+}
+
+TEST("OB-5.1-8 base64url: octets of every length, read and written at every alignment, give the text that RFC 4648 spells out bit by bit") {
+  constexpr size_t kMost = 64, kAround = 16;
+  for (size_t size = 0; size <= kMost; ++size) {
+    for (size_t from = 0; from < kAround; ++from) {
+      std::string octets(from + size, '\0');
+      for (size_t i = 0; i < octets.size(); ++i) octets[i] = static_cast<char>((i + 1) * 151 + size * 29 + from * 7);
+      // In memory of exactly this size, so that a sanitizer sees each octet too many that is read.
+      const std::unique_ptr<char[]> place(new char[octets.size()]);
+      octets.copy(place.get(), octets.size());
+      const std::string expected = spelled_out(octets.substr(from));
+      for (const size_t to : {size_t{0}, size_t{1}, from}) {
+        std::string out(to + expected.size() + kAround, '#');
+        CHECK_EQ(base64url_encode(reinterpret_cast<const uint8_t*>(place.get()) + from, size, out.data() + to), expected.size());
+        CHECK_EQ(out, std::string(to, '#') + expected + std::string(kAround, '#'));
+      }
+    }
+  }
 }
 
 TEST("OB-5.1-8 base64url: 64 characters, all unreserved") {

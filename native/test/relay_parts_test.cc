@@ -62,6 +62,27 @@ TEST("LD-4.2-1 the loop hash covers every octet of every Route, where each begin
   }
 }
 
+TEST("PX-16.6-5 PX-16.6-12 the texts of a listener are made of its name and transport, for each transport that we send over") {
+  const std::tuple<Transport, Text, Text> cases[] = {{Transport::udp, "@edge.example:5070;lr", "@edge.example:5070;lr"},
+                                                     {Transport::tcp, "@edge.example:5070;transport=tcp;lr", "@edge.example:5070;transport=tcp;lr"},
+                                                     {Transport::tls, "@edge.example:5070;transport=tls;lr", "@edge.example:5070;lr"},
+                                                     {Transport::ws, "@edge.example:5070;transport=ws;lr", "@edge.example:5070;transport=ws;lr"},
+                                                     {Transport::wss, "@edge.example:5070;transport=ws;lr", "@edge.example:5070;transport=ws;lr"}};
+  for (const auto& [transport, route_end, sips_route_end] : cases) {
+    Listener listener;
+    listener.transport = transport;
+    listener.write_texts();
+    listener.sent_by = "edge.example:5070";
+    // Again, as for a copy whose name is another: nothing of the first stays.
+    listener.write_texts();
+    CHECK_EQ(listener.route_end, route_end);
+    CHECK_EQ(listener.sips_route_end, sips_route_end);
+    CHECK_EQ(listener.via_start[0], "Via: SIP/2.0/UDP edge.example:5070;rport;branch=");
+    CHECK_EQ(listener.via_start[1], "Via: SIP/2.0/TCP edge.example:5070;branch=");
+    CHECK_EQ(listener.via_start[4], "Via: SIP/2.0/WSS edge.example:5070;branch=");
+  }
+}
+
 TEST("PX-16.11-2 a branch says where its response goes, for each kind of return path") {
   const EdgeConfig config = config_of();
   ReturnPath stream;
@@ -204,6 +225,12 @@ TEST("PX-16.4-4 Route values are cut within and across lines") {
     const std::string out = edited(scanned, edits);
     CHECK_EQ(out.find("Route:") == std::string::npos ? "" : out.substr(out.find("Route:"), wanted.size()), wanted);
   }
+  // All of them: every line.
+  EditList all;
+  cut_lines(scanned.message, HeaderId::route, all);
+  EditList values;
+  cut_values(scanned.message, HeaderId::route, 3, values);
+  CHECK_EQ(edited(scanned, all), edited(scanned, values));
   CHECK_EQ(nth_value(scanned.message, HeaderId::route, 2), "<sip:c;lr>");
   CHECK(nth_value(scanned.message, HeaderId::route, 3).empty());
 }

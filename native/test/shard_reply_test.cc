@@ -1,6 +1,8 @@
 // Responses that the shard generates itself, and the facts that the policy decides by.
 #include <algorithm>
 #include <ctime>
+#include <tuple>
+
 #include "core/shard/clock.h"
 #include "shard_rig.h"
 
@@ -203,6 +205,57 @@ TEST("DET-16 facts: where Route and Request-URI lead: to us, an upstream, a trus
   for (size_t i = 0; i <= k_max_own_routes; ++i) many += "Route: <sip:" + own + ";lr>\r\n";
   CHECK_EQ(facts_of(rig, client, Request{.lines = many})[kRecord_next_route], static_cast<int32_t>(Hop::own));
   CHECK_EQ(facts_of(rig, client, Request{.lines = "Route: <tel:+1>\r\n"})[kRecord_next_route], static_cast<int32_t>(Hop::foreign));
+}
+
+TEST("DET-16 facts: a Request-URI leads to the upstream at its host or maddr, over the transport it names or else UDP, TCP or TLS") {
+  ShardRig rig([](EdgeConfig& config) {
+    config.names = {"edge.example.org"};
+    config.trusted = {TrustedNet{address("192.0.2.0", 0), 120}};
+  });
+  const uint16_t all = Peer::reserved(SOCK_DGRAM).port(), stream = Peer::reserved(SOCK_STREAM).port(), secure = Peer::reserved(SOCK_STREAM).port();
+  rig.upstreams({{Transport::tls, all}, {Transport::tcp, all}, {Transport::udp, all}, {Transport::tls, stream}, {Transport::tcp, stream}, {Transport::tls, secure}});
+  const Peer client = Peer::udp(rig.port(ShardRig::kClientUdp));
+  const auto at = [](const std::string& host, uint16_t port) { return "sip:" + host + ":" + std::to_string(port); };
+  const uint16_t mine = rig.port(ShardRig::kClientUdp);
+  constexpr int kNone = -1;
+  const std::tuple<std::string, Hop, int> cases[] = {
+      {at("127.0.0.1", all), Hop::upstream, 2},
+      {at("127.0.0.1", all) + ";transport=udp", Hop::upstream, 2},
+      {at("127.0.0.1", all) + ";transport=tcp", Hop::upstream, 1},
+      {at("127.0.0.1", all) + ";TRANSPORT=TLS", Hop::upstream, 0},
+      {at("127.0.0.1", all) + ";lr;transport=tls;ob", Hop::upstream, 0},
+      {at("127.0.0.1", all) + ";transport=sctp", Hop::upstream, 2},
+      {at("127.0.0.1", all) + ";transport", Hop::upstream, 2},
+      {at("127.0.0.1", all) + ";x=transport;transport=tls", Hop::upstream, 0},
+      {at("127.0.0.1", all) + ";xtransport=tcp", Hop::upstream, 2},
+      {"sips:127.0.0.1:" + std::to_string(all) + ";transport=tcp", Hop::upstream, 0},
+      {at("127.0.0.1", stream), Hop::upstream, 4},
+      {at("127.0.0.1", stream) + ";transport=tls", Hop::upstream, 3},
+      {at("127.0.0.1", secure) + ";transport=udp", Hop::upstream, 5},
+      // maddr beside a host of ours: ours, a name, an upstream, a trusted address, somebody else's.
+      {at("127.0.0.1", mine) + ";maddr=127.0.0.1", Hop::own, kNone},
+      {at("edge.example.org", mine) + ";maddr=EDGE.example.org", Hop::own, kNone},
+      {at("edge.example.org", mine) + ";maddr=nowhere.example", Hop::foreign, kNone},
+      {at("edge.example.org", all) + ";maddr=127.0.0.1", Hop::upstream, 2},
+      {at("edge.example.org", stream) + ";transport=tls;maddr=127.0.0.1", Hop::upstream, 3},
+      {at("127.0.0.1", mine) + ";maddr=192.0.2.7", Hop::trusted, kNone},
+      {at("127.0.0.1", mine) + ";maddr=203.0.113.1", Hop::foreign, kNone},
+      // maddr beside the host of somebody else, an address or a name.
+      {at("203.0.113.1", mine) + ";maddr=127.0.0.1", Hop::own, kNone},
+      {at("somewhere.example", mine) + ";maddr=edge.example.org", Hop::own, kNone},
+      {at("203.0.113.1", all) + ";maddr=127.0.0.1;transport=tcp", Hop::upstream, 1},
+      {at("somewhere.example", all) + ";maddr=127.0.0.1", Hop::upstream, 2},
+      {at("192.0.2.7", 5060) + ";maddr=203.0.113.1", Hop::foreign, kNone},
+      {at("192.0.2.7", 5060) + ";maddr=nowhere.example", Hop::foreign, kNone},
+      {at("nowhere.example", 5060) + ";maddr=192.0.2.8", Hop::trusted, kNone},
+      {at("203.0.113.1", 5060) + ";maddr=192.0.2.8", Hop::trusted, kNone},
+      {at("192.0.2.7", 5060) + ";maddr=0.0.0.0", Hop::foreign, kNone},
+  };
+  for (const auto& [uri, hop, target] : cases) {
+    const std::vector<int32_t> facts = facts_of(rig, client, Request{.uri = uri});
+    const std::string found = uri + " leads to " + std::to_string(facts[kRecord_uri_hop]) + " " + std::to_string(facts[kRecord_uri_target]);
+    CHECK_EQ(found, uri + " leads to " + std::to_string(static_cast<int>(hop)) + " " + std::to_string(target));
+  }
 }
 
 TEST("PX-16.4-1 PX-16.4-2 facts: a strict router has put our token into the Request-URI") {

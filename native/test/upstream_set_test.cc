@@ -133,6 +133,30 @@ TEST("DNS-5 a target is found by its address, port and transport") {
   CHECK_EQ(set.find(address_of(2, 5060), Transport::udp), -1);
 }
 
+TEST("DNS-5 without a target over the transport that was asked for, an address leads to what it has over UDP, TCP or TLS, in this order") {
+  const auto expected = [](const UpstreamSet& set, Transport preferred) {
+    int found = set.find(address_of(1), preferred);
+    for (const Transport other : {Transport::udp, Transport::tcp, Transport::tls})
+      if (found < 0) found = set.find(address_of(1), other);
+    return found;
+  };
+  constexpr Transport kAll[] = {Transport::udp, Transport::tcp, Transport::tls, Transport::ws, Transport::wss};
+  // Each choice of transports, forwards and backwards, among others that must not be taken.
+  for (unsigned choice = 0; choice < 32; ++choice) {
+    for (const bool backwards : {false, true}) {
+      UpstreamSet set;
+      for (unsigned i = 0; i < 5; ++i) {
+        const unsigned one = backwards ? 4 - i : i;
+        set.add({address_of(2), kAll[one], 0, 1, true}, "b");
+        set.add({address_of(1, 5070), kAll[one], 0, 1, true}, "c");
+        if ((choice >> one & 1) != 0) set.add({address_of(1), kAll[one], 0, 1, true}, "a");
+      }
+      for (const Transport preferred : kAll) CHECK_EQ(set.find_any(address_of(1), preferred), expected(set, preferred));
+      CHECK_EQ(set.find_any(address_of(3), Transport::udp), -1);
+    }
+  }
+}
+
 TEST("DNS-5 an address over one transport is in the set once, and the set is full at 64") {
   UpstreamSet set;
   for (int host = 1; host <= UpstreamSet::kMaxUpstreams; ++host) CHECK(set.add(target(host), "a"));

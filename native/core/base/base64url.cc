@@ -24,8 +24,14 @@ constexpr std::array<int8_t, 256> kValues = make_values();
 #if defined(__SSE2__)
 // Twelve octets as sixteen characters.
 void encode_12(const uint8_t* data, char* out) noexcept {
-  const auto group = [&](int i) { return static_cast<int>(uint32_t{data[i]} << 16 | uint32_t{data[i + 1]} << 8 | data[i + 2]); };
-  const __m128i groups = _mm_setr_epi32(group(0), group(3), group(6), group(9));
+  // Whoever has SSE2 has the least octet first.
+  const auto word = [&](int i) {
+    uint32_t octets;
+    std::memcpy(&octets, data + i, sizeof octets);
+    return __builtin_bswap32(octets);
+  };
+  const auto group = [&](int i) { return static_cast<int>(word(i) >> 8); };
+  const __m128i groups = _mm_setr_epi32(group(0), group(3), group(6), static_cast<int>(word(8) & 0xFFFFFF));
   // The four sixes of a group, each in an octet of its own.
   const __m128i first = _mm_srli_epi32(groups, 18);
   const __m128i second = _mm_and_si128(_mm_srli_epi32(groups, 4), _mm_set1_epi32(0x3F00));
@@ -77,7 +83,13 @@ bool decode_16(const char* text, uint8_t* out) noexcept {
 size_t base64url_encode(const uint8_t* data, size_t size, char* out) noexcept {
   char* at = out;
 #if defined(__SSE2__)
+  const bool is_long = size >= 12;
   for (; size >= 12; data += 12, size -= 12, at += 16) encode_12(data, at);
+  // The last whole groups, together with some of those before.
+  if (const size_t left = size - size % 3; left > 0 && is_long) {
+    data += left, size -= left, at += left / 3 * 4;
+    encode_12(data - 12, at - 16);
+  }
 #endif
   for (; size >= 3; data += 3, size -= 3) {
     const uint32_t word = uint32_t{data[0]} << 16 | uint32_t{data[1]} << 8 | data[2];

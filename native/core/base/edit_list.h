@@ -36,6 +36,13 @@ class Writer {
     put(Text(digits + sizeof digits - n, n));
   }
 
+  // Where up to `most` octets can be written; wrote() tells how many were. nullptr: there is no room.
+  char* room(size_t most) noexcept {
+    if (most > static_cast<size_t>(end_ - at_)) full_ = true;
+    return full_ ? nullptr : at_;
+  }
+  void wrote(size_t size) noexcept { at_ += size; }
+
   bool full() const noexcept { return full_; }
   size_t size() const noexcept { return static_cast<size_t>(at_ - begin_); }
   Text text() const noexcept { return Text(begin_, size()); }

@@ -69,9 +69,8 @@ void stamp_top_via(const Message& message, const Via& via, const Source& source,
     text.put_number(source.remote.port);
   }
   if (needs_received(via, source)) {
-    char ip[kMaxIpText];
     text.put(";received=");
-    text.put(Text(ip, format_ip(source.remote, ip)));
+    if (char* const ip = text.room(kMaxIpText)) text.wrote(format_ip(source.remote, ip));
   }
   if (keep_seconds > 0 && via.has_keep) {
     edits.cut(place(via.keep_param), place(via.keep_param) + via.keep_param.size());

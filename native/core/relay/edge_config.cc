@@ -21,11 +21,17 @@ int find_listener(const EdgeConfig& config, Transport transport, const Address& 
 }
 
 bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept {
+  Address address;
+  bool is_ip = false;
+  return is_own_host(config, host, port, address, is_ip);
+}
+
+bool is_own_host(const EdgeConfig& config, Text host, uint16_t port, Address& address, bool& is_ip) noexcept {
   // Most often it is written as we write it.
   for (const Alias& alias : config.aliases)
     if (alias.address.port == port && alias.host == host) return true;
-  Address address;
-  if (parse_ip(host, address)) {
+  is_ip = parse_ip(host, address);
+  if (is_ip) {
     address.port = port;
     for (const Alias& alias : config.aliases)
       if (alias.address == address) return true;

@@ -30,6 +30,8 @@ struct Listener {
   // What appears in messages, ready to be copied; write_texts() derives it from the members above.
   std::array<std::string, 5> via_start;  // for each transport we send over: "Via: SIP/2.0/UDP HOST;rport;branch="
   std::string uri_end;                   // "HOST;transport=tcp"
+  std::string route_end;                 // "@HOST;transport=tcp;lr"
+  std::string sips_route_end;            // the same in a SIPS URI, which implies TLS (RFC 5630 3.1.3)
   void write_texts() {
     for (size_t i = 0; i < via_start.size(); ++i) {
       const Transport transport = static_cast<Transport>(i);
@@ -38,6 +40,8 @@ struct Listener {
     }
     uri_end = sent_by;
     uri_end.append(transport_param(transport));
+    route_end.assign("@").append(uri_end).append(";lr");
+    sips_route_end.assign("@").append(transport == Transport::tls ? sent_by : uri_end).append(";lr");
   }
 };
 
@@ -115,6 +119,8 @@ struct EdgeConfig {
 
 // True if host and port are an address or a name of ours (DET-16); `port` 0 means the scheme's default.
 bool is_own_host(const EdgeConfig& config, Text host, uint16_t port) noexcept;
+// The same. If they are not ours, `is_ip` tells whether `host` is an IP address, which is then in `address`, with this port.
+bool is_own_host(const EdgeConfig& config, Text host, uint16_t port, Address& address, bool& is_ip) noexcept;
 
 bool is_in(const std::vector<TrustedNet>& nets, const Address& address) noexcept;
 

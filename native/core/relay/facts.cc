@@ -100,23 +100,23 @@ Hop hop_of(const Surroundings& around, const Uri& uri, Facts& facts, int32_t* ta
   Text maddr;
   const bool has_maddr = (uri.known_params & kUri_maddr) && find_uri_param(uri.params, "maddr", &maddr);
   uint16_t port = port_of(uri);
-  if (is_own_host(around.config, host, port)) {
+  Address address;
+  bool is_ip = false;
+  if (is_own_host(around.config, host, port, address, is_ip)) {
     if (!has_maddr || is_own_host(around.config, maddr, port)) return Hop::own;
     host = maddr;
+    is_ip = parse_ip(host, address);
   } else if (has_maddr) {
     host = maddr;  // RFC 3261 16.5: maddr is the only target
-    if (is_own_host(around.config, host, port)) return Hop::own;
+    if (is_own_host(around.config, host, port, address, is_ip)) return Hop::own;
   }
-  const Transport transport = transport_of(uri);
-  Address address;
-  if (!parse_ip(host, address)) {
+  if (!is_ip) {
     *target = around.upstreams.find_name(host, uri.port);
     return *target >= 0 ? Hop::upstream : Hop::foreign;
   }
   address.port = port;
-  *target = around.upstreams.find(address, transport);
-  for (Transport other : {Transport::udp, Transport::tcp, Transport::tls})
-    if (*target < 0) *target = around.upstreams.find(address, other);
+  const Transport transport = transport_of(uri);
+  *target = around.upstreams.find_any(address, transport);
   if (*target >= 0) return Hop::upstream;
   if (!is_trusted(around.config, address) || address.is_unusable_peer()) return Hop::foreign;
   facts.hop = address;

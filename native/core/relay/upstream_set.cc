@@ -97,6 +97,17 @@ int UpstreamSet::find(const Address& address, Transport transport) const noexcep
   return -1;
 }
 
+int UpstreamSet::find_any(const Address& address, Transport preferred) const noexcept {
+  int found = -1;
+  for (int i = 0; i < size_; ++i) {
+    if (!(at(i).address == address)) continue;
+    const Transport transport = at(i).transport;
+    if (transport == preferred) return i;
+    if (transport <= Transport::tls && (found < 0 || transport < at(found).transport)) found = i;
+  }
+  return found;
+}
+
 int UpstreamSet::find_node(uint8_t node) const noexcept {
   for (int i = upstreams_; i < size_; ++i)
     if (at(i).node == node) return i;

@@ -47,6 +47,8 @@ class UpstreamSet {
 
   // -1: none.
   int find(const Address& address, Transport transport) const noexcept;
+  // The same or, if there is none, what this address has over UDP, TCP or TLS, in this order.
+  int find_any(const Address& address, Transport preferred) const noexcept;
   // The node of the farm with this number; -1: none.
   int find_node(uint8_t node) const noexcept;
   // Whether the sender is a node of the farm: over UDP by its address and port, over a connection, whose port says nothing, by its address.

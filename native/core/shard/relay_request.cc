@@ -180,6 +180,8 @@ bool Relay::write_request(unsigned i, const NextLeg& leg, Text branch, Writer& h
     if (!undo_strict_route(message, cut > 0 ? cut - 1 : 0, edits)) return false;
   } else if (!to_flow && item.facts.next_is_strict && message.route_count > cut) {
     apply_strict_route(message, cut, item.facts.next_route_uri, text, edits);
+  } else if (cut > 0 && cut == message.route_count) {
+    cut_lines(message, HeaderId::route, edits);
   } else if (cut > 0) {
     cut_values(message, HeaderId::route, cut, edits);
   }
@@ -232,19 +234,21 @@ void Relay::put_bare_record_route(Writer& out, const NextLeg& leg) noexcept {
 
 // `flow`: whose token the URI gets; nullptr: none.
 void Relay::put_uri(Writer& out, Text header, const NextLeg& leg, Side side, const FlowName* flow, Text params, const Neighbour* neighbour) noexcept {
-  char token_text[kMaxTokenText];
-  const Text token(token_text, flow == nullptr ? 0 : make_token(ground_.keys, *flow, side, token_text, macs_of(ground_.config, ground_.flows, *flow)));
   const Listener& on = ground_.config.listeners[side == Side::client ? leg.client_listener : leg.core_listener];
+  const Text end = leg.sips ? on.sips_route_end : on.route_end;
   out.put(header);
   out.put(leg.sips ? Text("<sips:") : Text("<sip:"));
-  if (flow != nullptr) {
-    out.put(token);
-    out.put('@');
+  Text token;
+  if (flow == nullptr) {
+    out.put(end.substr(1));
+  } else {
+    if (char* const at = out.room(kMaxTokenText)) {
+      token = Text(at, make_token(ground_.keys, *flow, side, at, macs_of(ground_.config, ground_.flows, *flow)));
+      out.wrote(token.size());
+    }
+    out.put(end);
   }
-  // A SIPS URI implies TLS (RFC 5630 3.1.3).
-  out.put(leg.sips && on.transport == Transport::tls ? Text(on.sent_by) : Text(on.uri_end));
-  out.put(";lr");
-  out.put(params);
+  if (!params.empty()) out.put(params);
   if (neighbour != nullptr) {
     char text[kMaxNeighbourText];
     out.put(";nb=");
