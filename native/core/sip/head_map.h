@@ -25,6 +25,17 @@ struct OctetMappers {
 };
 OctetMappers octet_mappers() noexcept;
 
+// std::countr_zero is an int, which GCC extends again wherever an address needs it. `bits` is not 0.
+inline size_t lowest_bit(uint64_t bits) noexcept {
+#if defined(__x86_64__)
+  size_t index;
+  __asm__("rep bsfq %1, %0" : "=r"(index) : "r"(bits) : "cc");
+  return index;
+#else
+  return static_cast<unsigned>(std::countr_zero(bits));
+#endif
+}
+
 // Finds runs of characters in a head, like CharRuns. Only for texts that lie in whole lines of the part that was mapped, because the end of
 // the line stops every search.
 class HeadMap {
@@ -39,9 +50,7 @@ class HeadMap {
   size_t extend(size_t size, uint64_t (&controls)[kChunk]) noexcept;
 
   // How many letters, digits, '-', '.' and '_' follow from octet `at` on.
-  size_t plain_size(size_t at) const noexcept {
-    return next_special(at) - at;
-  }
+  size_t plain_size(size_t at) const noexcept { return next_special(at) - at; }
 
   // The end of a run of letters, digits, '-', '.' and '_'.
   const char* plain(const char* p, const char* end) const noexcept {
@@ -63,7 +72,6 @@ class HeadMap {
 
  private:
   const char* next_special(const char* p) const noexcept { return head_ + next_special(static_cast<size_t>(p - head_)); }
-
   // A loop and no call, so that the readers keep their values in registers.
   size_t next_special(size_t at) const noexcept {
     uint64_t near;
@@ -79,17 +87,6 @@ class HeadMap {
     return bits >> at % 8;
   }
   static constexpr size_t kReach = std::endian::native == std::endian::little ? 57 : 1;
-
-  // std::countr_zero is an int, which GCC extends again wherever an address needs it. `bits` is not 0.
-  static size_t lowest_bit(uint64_t bits) noexcept {
-#if defined(__x86_64__)
-    size_t index;
-    __asm__("rep bsfq %1, %0" : "=r"(index) : "r"(bits) : "cc");
-    return index;
-#else
-    return static_cast<unsigned>(std::countr_zero(bits));
-#endif
-  }
 
   const char* head_;
   size_t mapped_ = 0;

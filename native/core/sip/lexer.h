@@ -50,23 +50,28 @@ inline const char* trim_lws(const char* begin, const char* end) noexcept {
   return end;
 }
 
+#if defined(__SSE2__)
+// Bit i is set when p[i] ends the plain text of a quoted string: a quote, a backslash or a control octet.
+inline uint32_t quoted_marks_of_16(const char* p) noexcept {
+  const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
+  const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(octets, _mm_set1_epi8('"')), _mm_cmpeq_epi8(octets, _mm_set1_epi8('\\')));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, marks), _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F)))));
+}
+#endif
+
 // The next octet in a quoted string that is no plain text: its end, an escape or a control octet.
 inline const char* skip_quoted_text(const char* p, const char* end) noexcept {
 #if defined(__SSE2__)
-  for (; end - p >= 16; p += 16) {
-    const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(octets, _mm_set1_epi8(0x1F)), octets);
-    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(octets, _mm_set1_epi8('"')), _mm_cmpeq_epi8(octets, _mm_set1_epi8('\\')));
-    const int found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, marks), _mm_cmpeq_epi8(octets, _mm_set1_epi8(0x7F))));
-    if (found != 0) return p + __builtin_ctz(static_cast<unsigned>(found));
-  }
+  for (; end - p >= 16; p += 16)
+    if (const uint32_t found = quoted_marks_of_16(p); found != 0) return p + static_cast<unsigned>(__builtin_ctz(found));
 #endif
   while (p < end && *p != '"' && *p != '\\' && !is_control(*p)) ++p;
   return p;
 }
 
 // A quoted string with its quotes; `p` is at the opening one. A backslash may escape any octet except CR and LF, even NUL.
-[[gnu::noinline]] inline const char* skip_quoted(const char* p, const char* end) noexcept {
+[[gnu::noinline]] inline const char* skip_any_quoted(const char* p, const char* end) noexcept {
   for (++p; (p = skip_quoted_text(p, end)) < end; ++p) {
     if (*p == '"') return p + 1;
     if (*p == '\\') {
@@ -78,6 +83,20 @@ inline const char* skip_quoted_text(const char* p, const char* end) noexcept {
     }
   }
   return nullptr;
+}
+
+// The same; most of the time it is short and plain.
+[[gnu::always_inline]] inline const char* skip_quoted(const char* p, const char* end) noexcept {
+#if defined(__SSE2__)
+  if (end - p > 16) {
+    const uint32_t marks = quoted_marks_of_16(p + 1);
+    if (marks != 0) {
+      const char* const mark = p + 1 + static_cast<unsigned>(__builtin_ctz(marks));
+      if (*mark == '"') return mark + 1;
+    }
+  }
+#endif
+  return skip_any_quoted(p, end);
 }
 
 // True if there is a control octet other than HT, except in a fold or, after a backslash, in a quoted string that ends.

@@ -112,7 +112,7 @@ LineIndex index_lines(const char* head, size_t size, uint8_t most, HeaderLine* l
     const size_t end = begin + map.extend(size, controls);
     for (const uint64_t* mask = controls; begin < end; ++mask, begin += 64) {
       for (uint64_t runs = *mask & ~(*mask << 1 | before); runs != 0; runs &= runs - 1) {
-        const size_t at = begin + static_cast<unsigned>(std::countr_zero(runs));
+        const size_t at = begin + lowest_bit(runs);
         // These CRLFs are no empty line, which would go on with the run of the CRLF before it.
         if (at + 4 <= size && next != full) [[likely]] {
           const uint32_t four = four_at(head + at);

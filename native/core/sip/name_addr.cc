@@ -62,9 +62,9 @@ template <typename Runs>
 
 // `p` is at the ';' of an instance as nearly all are. Returns the position after it; nullptr: read_param must say.
 [[gnu::always_inline]] inline const char* skip_instance(const char* p, const char* end) noexcept {
-  constexpr char kUsual[] = ";+sip.instance=\"";
+  static constexpr char kUsual[] = ";+sip.instance=\"";
   constexpr ptrdiff_t kSize = sizeof kUsual - 1;
-  if (end - p < kSize || !begins_with(p, kUsual)) return nullptr;
+  if (end - p < kSize || p[1] != kUsual[1] || !begins_with(p, kUsual)) return nullptr;
   p = skip_quoted(p + kSize - 1, end);
   return p != nullptr && (p == end || *p == ';' || *p == ',') ? p : nullptr;
 }
