@@ -31,6 +31,25 @@ bool unusable(Text text) { return parsed(text).is_unusable_peer(); }
 
 }  // namespace
 
+TEST("T6-11 each number in each place of an IPv4 address is written without leading zeros, as it is read") {
+  for (int place = 0; place < 4; ++place) {
+    for (int value = 0; value < 256; ++value) {
+      int numbers[4] = {7, 10, 255, 100};
+      numbers[place] = value;
+      std::string expected;
+      for (const int number : numbers) expected += (expected.empty() ? "" : ".") + std::to_string(number);
+      Address address;
+      CHECK(parse_ip(expected, address));
+      char text[kMaxIpText + 1];
+      text[kMaxIpText] = '#';
+      const size_t size = format_ip(address, text);
+      CHECK_EQ(std::string(text, size), expected);
+      CHECK_EQ(text[size], '\0');
+      CHECK_EQ(text[kMaxIpText], '#');
+    }
+  }
+}
+
 TEST("T6-10 an address is the same in every spelling and is written in the shortest one (RFC 5952)") {
   const std::pair<Text, Text> cases[] = {{"192.0.2.1", "192.0.2.1"},
                                          {"0.0.0.0", "0.0.0.0"},

@@ -13,6 +13,9 @@ std::string encoded(const std::string& octets) {
   const size_t size = base64url_encode(reinterpret_cast<const uint8_t*>(octets.data()), octets.size(), out.data());
   CHECK_EQ(size, base64url_size(octets.size()));
   CHECK_EQ(out[size], '#');
+  std::string portable(out.size(), '#');
+  CHECK_EQ(base64url_encode_portably(reinterpret_cast<const uint8_t*>(octets.data()), octets.size(), portable.data()), size);
+  CHECK_EQ(portable, out);
   return out.substr(0, size);
 }
 
@@ -21,6 +24,9 @@ std::string decoded(Text text, size_t capacity = 64) {
   std::string out(capacity + 1, '#');
   const int size = base64url_decode(text, reinterpret_cast<uint8_t*>(out.data()), capacity);
   CHECK_EQ(out[capacity], '#');
+  std::string portable(capacity + 1, '#');
+  CHECK_EQ(base64url_decode_portably(text, reinterpret_cast<uint8_t*>(portable.data()), capacity), size);
+  if (size >= 0) CHECK_EQ(portable, out);
   return size < 0 ? "-" : out.substr(0, static_cast<size_t>(size));
 }
 
@@ -64,14 +70,16 @@ TEST("OB-5.2-1 base64url: exactly one text encodes given octets") {
   }
 }
 
-TEST("OB-5.2-7 base64url: every octet in every place of a long text is taken, or refused") {
-  for (size_t place = 0; place < 40; ++place) {
-    for (int octet = 0; octet < 256; ++octet) {
-      std::string text(40, 'A');
-      text[place] = static_cast<char>(octet);
-      const std::string octets = decoded(text);
-      if (is_base64url(text[place])) CHECK_EQ(encoded(octets), text);
-      else CHECK_EQ(octets, "-");
+TEST("OB-5.2-7 base64url: every octet in every place of a text of whole groups is taken, or refused") {
+  for (size_t size = 4; size <= 48; size += 4) {
+    for (size_t place = 0; place < size; ++place) {
+      for (int octet = 0; octet < 256; ++octet) {
+        std::string text(size, 'A');
+        text[place] = static_cast<char>(octet);
+        const std::string octets = decoded(text);
+        if (is_base64url(text[place])) CHECK_EQ(encoded(octets), text);
+        else CHECK_EQ(octets, "-");
+      }
     }
   }
 }
@@ -83,6 +91,15 @@ TEST("OB-5.2-7 base64url: never writes more octets than there is room for") {
     const std::string text = encoded(octets);
     CHECK_EQ(decoded(text, size), octets);
     if (size > 0) CHECK_EQ(decoded(text, size - 1), "-");
+    // Nor reads beyond the text, nor takes one with a wrong octet anywhere.
+    const std::unique_ptr<char[]> place(new char[text.size()]);
+    text.copy(place.get(), text.size());
+    CHECK_EQ(decoded(Text(place.get(), text.size())), octets);
+    for (size_t i = 0; i < text.size(); ++i) {
+      std::string bad = text;
+      bad[i] = '=';
+      CHECK_EQ(decoded(bad), "-");
+    }
   }
   CHECK_EQ(decoded(std::string(100000, 'A')), "-");
 }

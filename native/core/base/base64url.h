@@ -17,6 +17,10 @@ size_t base64url_encode(const uint8_t* data, size_t size, char* out) noexcept;
 // many, or -1.
 int base64url_decode(Text text, uint8_t* out, size_t capacity) noexcept;
 
+// The same for machines without AVX, one group after the other.
+size_t base64url_encode_portably(const uint8_t* data, size_t size, char* out) noexcept;
+int base64url_decode_portably(Text text, uint8_t* out, size_t capacity) noexcept;
+
 bool is_base64url(char c) noexcept;
 
 }  // namespace sluice

@@ -93,7 +93,7 @@ uint64_t BasicSipHasher<kRounds, kLastRounds>::finish() noexcept {
 template class BasicSipHasher<2, 4>;
 template class BasicSipHasher<1, 3>;
 
-uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept {
+[[gnu::flatten]] uint64_t siphash(const SipKey& key, const void* data, size_t size) noexcept {
   SipHasher hasher(key);
   hasher.add(data, size);
   return hasher.finish();

@@ -304,8 +304,8 @@ void read_request_facts(const Surroundings& around, const Message& message, cons
     if (uri.scheme == Scheme::urn && is_emergency(message)) headers |= kHeader_emergency;
     OwnRoute strict;
     int32_t number = 0;
-    // RFC 3261 16.4: an upstream strict router has put our Record-Route URI here. Only our own token proves that.
-    if (message.route_count > 0 && uri.has_user && own_route(around, source, uri, strict, &number) && strict.kind != RouteKind::plain &&
+    // RFC 3261 16.4: an upstream strict router has put our Record-Route URI here. Only our own token proves that, and no shorter user part is one.
+    if (message.route_count > 0 && uri.user.size() >= kTokenLookalike && own_route(around, source, uri, strict, &number) && strict.kind != RouteKind::plain &&
         record[kRecord_own_routes] < static_cast<int32_t>(k_max_own_routes)) {
       headers |= kHeader_strict_uri;
       for (int32_t i = record[kRecord_own_routes]++; i > 0; --i) {

@@ -3,17 +3,32 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <array>
+
 namespace sluice {
 namespace {
 
 constexpr uint8_t kMappedPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
-char* put_decimal(char* at, unsigned value) noexcept {
-  if (value >= 100) *at++ = static_cast<char>('0' + value / 100);
-  if (value >= 10) *at++ = static_cast<char>('0' + value / 10 % 10);
-  *at++ = static_cast<char>('0' + value % 10);
-  return at;
+// The numbers of an IPv4 address, each with its dot.
+struct Decimal {
+  char text[4] = {};
+  uint8_t size = 0;
+};
+
+constexpr std::array<Decimal, 256> make_decimals() {
+  std::array<Decimal, 256> all{};
+  for (unsigned value = 0; value < 256; ++value) {
+    Decimal& one = all[value];
+    if (value >= 100) one.text[one.size++] = static_cast<char>('0' + value / 100);
+    if (value >= 10) one.text[one.size++] = static_cast<char>('0' + value / 10 % 10);
+    one.text[one.size++] = static_cast<char>('0' + value % 10);
+    one.text[one.size] = '.';
+  }
+  return all;
 }
+
+constexpr std::array<Decimal, 256> kDecimals = make_decimals();
 
 char* put_hex(char* at, unsigned value) noexcept {
   int shift = 12;
@@ -111,10 +126,13 @@ bool parse_ip(Text text, Address& out) noexcept {
 size_t format_ip(const Address& address, char* out) noexcept {
   char* at = out;
   if (address.is_v4()) {
+    // Four octets each time; what is too many is written over.
     for (int i = 12; i < 16; ++i) {
-      if (i > 12) *at++ = '.';
-      at = put_decimal(at, address.ip[i]);
+      const Decimal& number = kDecimals[address.ip[i]];
+      std::memcpy(at, number.text, sizeof number.text);
+      at += number.size + 1;
     }
+    --at;
   } else {
     at = put_groups(at, address.ip);
   }
